@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/** Tests of the consumer apps: they use the built packages, as an installed copy would be used. */
+export default defineConfig({
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    passWithNoTests: true,
+    testTimeout: 60_000,
+    include: ['{compat,examples}/*/test/**/*.test.{ts,mts}'],
+    reporters: [
+      'default',
+      ['json', { outputFile: join(import.meta.dirname, '.tmp/vitest-compat.json') }],
+    ],
+  },
+});
