@@ -35,6 +35,7 @@ const SHELL_MODULES = new Set([
   'store',
   'transport',
   'observe',
+  'client',
   'engine',
 ]);
 
@@ -54,6 +55,8 @@ const TIME_MEMBERS = new Set([
 ]);
 const DESTRUCTURED = new Set(['Date', 'Math', 'globalThis']);
 const TIMER_MODULES = new Set(['timers', 'timers/promises', 'perf_hooks']);
+/** Hashing, and telling the kinds of values apart: functions of their arguments alone. */
+const PURE_BUILTINS = new Set(['crypto', 'util']);
 const RANDOM_CRYPTO = /^(random|getRandom|webcrypto$|generate)/;
 
 const builtins = new Set(builtinModules);
@@ -78,7 +81,7 @@ export function checkFile({ path, text, manifests }) {
   }
   for (const { specifier, offset, names } of importsOf(parsed)) {
     if (specifier.startsWith('.')) checkRelative({ path, place, specifier, offset, report });
-    else checkBare({ place, specifier, offset, names, manifests, report });
+    else checkBare({ path, place, specifier, offset, names, manifests, report });
   }
   if (place.package === 'core' && place.isSource && path !== SYSTEM_FILE) {
     checkGlobals({ path, place, program: parsed.program, report });
@@ -120,11 +123,11 @@ function checkRelative({ path, place, specifier, offset, report }) {
   }
 }
 
-function checkBare({ place, specifier, offset, names, manifests, report }) {
+function checkBare({ path, place, specifier, offset, names, manifests, report }) {
   const bare = specifier.replace(/^node:/, '');
   const isBuiltin = specifier.startsWith('node:') || builtins.has(bare.split('/')[0]);
   if (isBuiltin) {
-    checkBuiltin({ place, specifier, bare, offset, names, report });
+    checkBuiltin({ path, place, specifier, bare, offset, names, report });
     return;
   }
   if (!place.package) return;
@@ -155,12 +158,12 @@ function checkBare({ place, specifier, offset, names, manifests, report }) {
   }
 }
 
-function checkBuiltin({ place, specifier, bare, offset, names, report }) {
-  if (place.isPure && bare !== 'crypto') {
+function checkBuiltin({ path, place, specifier, bare, offset, names, report }) {
+  if (place.isPure && !PURE_BUILTINS.has(bare)) {
     report(offset, 'pure-core', `${place.folder}/ is pure and may not import '${specifier}'.`);
     return;
   }
-  if (place.package !== 'core' || !place.isSource) return;
+  if (place.package !== 'core' || !place.isSource || path === SYSTEM_FILE) return;
   if (TIMER_MODULES.has(bare)) {
     report(
       offset,

@@ -1,1 +1,165 @@
-export {};
+export { type ClassCodec, type Codec, type CodecOptions, createCodec } from './codec/codec.js';
+export { DurableEngine } from './engine.js';
+export type {
+  DurableClient,
+  EngineOptions,
+  HistoryEntry,
+  ListFilter,
+  RunList,
+  RunResult,
+  RunSummary,
+  RunView,
+  SignalOptions,
+  SignalResult,
+  StartOptions,
+  StartResult,
+  WorkerOptions,
+} from './engine-types.js';
+export {
+  CancelledError,
+  ChildFailedError,
+  CodecError,
+  DeterminismError,
+  DuplicateRegistrationError,
+  DurableError,
+  type ErrorFields,
+  FatalError,
+  ForeignAwaitError,
+  HeartbeatTimeoutError,
+  InvalidArgumentError,
+  LeaseLostError,
+  NotStartedError,
+  PayloadTooLargeError,
+  RetryableError,
+  type RetryableErrorOptions,
+  RunBlockedError,
+  RunCancelledError,
+  RunConflictError,
+  RunFailedError,
+  RunNotFoundError,
+  RunStateError,
+  RunTimeoutError,
+  type SchemaIssue,
+  SchemaTooNewError,
+  SchemaValidationError,
+  ShutdownError,
+  SignalTimeoutError,
+  StepTimeoutError,
+  type ThrownErrorOptions,
+  TransactionsUnsupportedError,
+  UnknownWorkflowError,
+  UnserializableValueError,
+  WaitTimeoutError,
+} from './errors/errors.js';
+export type {
+  EventDetail,
+  HistoryEvent,
+  HistoryEventType,
+  OperationGroup,
+  OperationKind,
+} from './model/history.js';
+export type {
+  Arrival,
+  InboxBody,
+  InboxMessage,
+  RemoteResult,
+  SignalMessage,
+} from './model/message.js';
+export type { RetryPolicy } from './model/retry.js';
+export type {
+  ClosePolicy,
+  NewRun,
+  ParentRef,
+  RunOutcome,
+  RunRecord,
+  WaitingFor,
+} from './model/run.js';
+export { canTransition, isTerminal, RunStatus, type TerminalStatus } from './model/status.js';
+export type { LifecycleEvent, LifecycleListener } from './observe/lifecycle.js';
+export { contractHandler } from './remote/contract-handler.js';
+export { StepWorker, type StepWorkerOptions } from './remote/step-worker.js';
+export { whenIdle } from './replay/drain.js';
+export type {
+  Clock,
+  IdSource,
+  Logger,
+  Runtime,
+  Scheduler,
+  TimerHandle,
+} from './runtime/runtime.js';
+export { consoleLogger, createSystemRuntime } from './runtime/system.js';
+export { childConflictOutcome } from './store/child-conflict.js';
+export { InMemoryStateStore, type InMemoryStateStoreOptions } from './store/in-memory/index.js';
+export { crashLoopReason, parentEndedReason } from './store/reasons.js';
+export { DEAD_WORKER_RETENTION_MS } from './store/retention.js';
+export {
+  matchSignals,
+  newlyMatchedRuns,
+  type PayloadInLine,
+  type SignalMatch,
+  type WaitInLine,
+} from './store/signal-match.js';
+export type {
+  ClaimedRun,
+  ClaimRequest,
+  ClaimResult,
+  CommitOutcome,
+  CommitResult,
+  CreateOutcome,
+  CreateRunsRequest,
+  DeliverResult,
+  HeartbeatRequest,
+  HeartbeatResult,
+  HistoryRequest,
+  RemoteTask,
+  RetryRequest,
+  RunChange,
+  RunFilter,
+  RunPage,
+  StateStore,
+  StoreCapabilities,
+  TakeOverRequest,
+  TakeOverResult,
+  TakeTasksRequest,
+  TakeTasksResult,
+  TaskResult,
+  TerminateRequest,
+  Turn,
+  VerbOutcome,
+  WaitRegistration,
+  WaitWithdrawal,
+} from './store/state-store.js';
+export { InProcessTransport } from './transport/in-process.js';
+export type {
+  DispatchOutcome,
+  StepHandler,
+  TaskHeartbeat,
+  Transport,
+  TransportHost,
+  TransportSink,
+} from './transport/transport.js';
+export type {
+  AnyRemoteStep,
+  ChildHandle,
+  ChildOptions,
+  ErrorClass,
+  Json,
+  RegionOptions,
+  RemoteOptions,
+  RemoteStep,
+  Signal,
+  StepContext,
+  StepOptions,
+  WorkflowClass,
+  WorkflowCtx,
+  WorkflowRef,
+} from './workflow/context.js';
+export type { StepDefinition, WorkflowDefinition } from './workflow/definition.js';
+export { type Duration, parseDuration } from './workflow/duration.js';
+export {
+  type RemoteStepConfig,
+  type RemoteStepHandler,
+  remoteStep,
+} from './workflow/remote-step.js';
+export { parseWithSchema, type SchemaUse } from './workflow/schema.js';
+export { defineSignal } from './workflow/signal.js';

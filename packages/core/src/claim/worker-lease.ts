@@ -1,0 +1,116 @@
+/**
+ * The life of this process as a worker: heartbeats on the database's clock, and the judgement when the lease is over.
+ *
+ * L1. A worker id is used by one start of one process, once: a worker that was declared dead comes back under a new id.
+ * L2. Self-fencing: when the last successful heartbeat was sent longer ago than the lease less a margin, this process
+ *     stops on its own, by its monotonic clock, whatever the reason (trap B3).
+ */
+import type { Runtime, TimerHandle } from '../runtime/runtime.js';
+import type { StateStore } from '../store/state-store.js';
+import type { DatabaseClock } from './database-clock.js';
+
+export interface WorkerLeaseOptions {
+  readonly store: StateStore;
+  readonly runtime: Runtime;
+  readonly clock: DatabaseClock;
+  readonly namespace: string;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly serves: () => readonly string[];
+  /** The lease is over: every run has to be dropped. The next heartbeat registers under `worker`, the new id. */
+  readonly onLost: (worker: string) => void;
+  /** The first heartbeat after the start or after a loss has succeeded. */
+  readonly onHeld: () => void;
+}
+
+/** Part of the lease that is kept back for the time between the check and the database. */
+const MARGIN = 0.1;
+
+export class WorkerLease {
+  private readonly options: WorkerLeaseOptions;
+  private id: string;
+  private held = false;
+  private validUntil = 0;
+  private timer: TimerHandle | null = null;
+  private stopped = false;
+
+  constructor(options: WorkerLeaseOptions) {
+    this.options = options;
+    this.id = options.runtime.ids.id();
+  }
+
+  get worker(): string {
+    return this.id;
+  }
+
+  /** Whether this process may own runs now. */
+  get isHeld(): boolean {
+    return this.held && this.options.runtime.clock.monotonic() < this.validUntil;
+  }
+
+  /** Registers the worker; rejects if the database cannot be reached. */
+  async start(): Promise<void> {
+    await this.beat();
+    this.arm();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.timer !== null) this.options.runtime.scheduler.clearTimer(this.timer);
+  }
+
+  private arm(): void {
+    if (this.stopped) return;
+    const { clock, scheduler } = this.options.runtime;
+    const untilFence = this.held
+      ? Math.max(0, this.validUntil - clock.monotonic())
+      : Number.POSITIVE_INFINITY;
+    const delay = Math.min(this.options.heartbeatMs, untilFence);
+    this.timer = scheduler.setTimer(() => void this.tick(), delay);
+  }
+
+  private async tick(): Promise<void> {
+    this.fenceIfLate();
+    const beat = this.beat().catch((error: unknown) => {
+      this.options.runtime.logger.warn('The heartbeat of this worker failed; trying again.', {
+        error,
+      });
+    });
+    // The fence must not wait for an answer that may never come.
+    this.arm();
+    await beat;
+  }
+
+  private fenceIfLate(): void {
+    if (this.held && !this.isHeld) this.lose();
+  }
+
+  private async beat(): Promise<void> {
+    const { store, runtime, clock, namespace, leaseMs, serves } = this.options;
+    const worker = this.id;
+    const sentAt = runtime.clock.monotonic();
+    const answer = await store.heartbeat({ worker, namespace, leaseMs, serves: serves() });
+    if (this.stopped || worker !== this.id) return;
+    clock.sample(answer.now);
+    if (!answer.alive) {
+      this.lose();
+      return;
+    }
+    this.validUntil = sentAt + leaseMs * (1 - MARGIN);
+    if (!this.isHeldNow()) return;
+    if (this.held) return;
+    this.held = true;
+    this.options.onHeld();
+  }
+
+  private isHeldNow(): boolean {
+    return this.options.runtime.clock.monotonic() < this.validUntil;
+  }
+
+  private lose(): void {
+    this.held = false;
+    this.id = this.options.runtime.ids.id();
+    this.options.runtime.logger.warn('This worker has lost its lease; its runs go on elsewhere.');
+    this.options.onLost(this.id);
+  }
+}

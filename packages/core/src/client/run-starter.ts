@@ -1,0 +1,140 @@
+/** Starts runs: idempotent by id, conflicts detected, many starts in one call to the store. */
+import { inputDigest } from '../codec/digest.js';
+import type { Batcher } from '../commit/batcher.js';
+import type { StartOptions, StartResult } from '../engine-types.js';
+import { InvalidArgumentError, RunConflictError, UnknownWorkflowError } from '../errors/errors.js';
+import { requireName, requireRunId } from '../model/ids.js';
+import type { NewRun, RunRecord } from '../model/run.js';
+import type { Settings } from '../settings.js';
+import type { CreateOutcome, StateStore } from '../store/state-store.js';
+import type { ResolvedWorkflow } from '../workflow/context-host.js';
+import { parseDuration } from '../workflow/duration.js';
+import type { Registry } from '../workflow/registry.js';
+
+/** A run to be created, and the worker it is created for, if any. */
+export interface Start {
+  readonly run: NewRun;
+  readonly claim: string | null;
+}
+
+export interface RunStarterOptions {
+  readonly store: StateStore;
+  readonly settings: Settings;
+  readonly registry: Registry;
+  readonly starts: Batcher<Start, CreateOutcome>;
+  /** The worker under which the run may start here at once. */
+  readonly claimant: (workflow: string, version: string) => string | null;
+  readonly onCreated: (run: RunRecord) => void;
+  /** A start whose answer was lost has been found: the run may be owned here without anybody knowing. */
+  readonly onFoundOwn: () => void;
+}
+
+export class RunStarter {
+  private readonly options: RunStarterOptions;
+
+  constructor(options: RunStarterOptions) {
+    this.options = options;
+  }
+
+  async start(workflow: unknown, input: unknown, options: StartOptions = {}): Promise<StartResult> {
+    const target =
+      this.options.registry.resolve(workflow, options.version) ??
+      (await this.resolveElsewhere(workflow));
+    await this.requireKnown(target);
+    const run = this.newRun(target, input, options);
+    const claim = run.startAt === null ? this.options.claimant(run.workflow, run.version) : null;
+    const answer = await this.options.starts.submit({ run, claim });
+    if (answer.outcome === 'existing') return this.existing(answer.run, run, options);
+    this.options.onCreated(answer.run);
+    return { runId: run.id, status: 'pending', created: true };
+  }
+
+  private newRun(
+    { name, version }: ResolvedWorkflow,
+    input: unknown,
+    options: StartOptions,
+  ): NewRun {
+    const { settings } = this.options;
+    const { ids } = settings.runtime;
+    const encoded = settings.codec.encode(input, `input of workflow '${name}'`);
+    const { runId, timeout, startAt } = options;
+    return {
+      id: runId === undefined ? ids.id() : requireRunId(runId, 'runId'),
+      namespace: settings.namespace,
+      workflow: name,
+      version,
+      input: encoded,
+      inputDigest: inputDigest(encoded),
+      seed: ids.secret(),
+      parent: null,
+      tags: requireTags(options.tags ?? []),
+      priority: requirePriority(options.priority ?? 0),
+      startAt: startAt === undefined ? null : requireTime(startAt, 'startAt'),
+      timeoutMs: timeout === undefined ? null : parseDuration(timeout, 'timeout'),
+    };
+  }
+
+  /** The same start twice is one run; another start under its id is a conflict. */
+  private existing(found: RunRecord, asked: NewRun, options: StartOptions): StartResult {
+    if (found.seed === asked.seed) {
+      this.options.onFoundOwn();
+      return { runId: found.id, status: 'pending', created: true };
+    }
+    const differs = (what: 'workflow' | 'version', existing: string, wanted: string) =>
+      new RunConflictError({ runId: asked.id, differs: what, existing, asked: wanted });
+    if (found.workflow !== asked.workflow || found.namespace !== asked.namespace) {
+      throw differs('workflow', found.workflow, asked.workflow);
+    }
+    if (options.version !== undefined && found.version !== asked.version) {
+      throw differs('version', found.version, asked.version);
+    }
+    if (found.inputDigest !== asked.inputDigest)
+      throw new RunConflictError({ runId: asked.id, differs: 'input' });
+    return { runId: found.id, status: 'pending', created: false };
+  }
+
+  /** A name without a version that this process does not serve: the highest version that live workers announce. */
+  private async resolveElsewhere(workflow: unknown): Promise<ResolvedWorkflow> {
+    const { store, settings, registry } = this.options;
+    const name = requireName(workflow, 'workflow');
+    const served = await store.listServed(settings.namespace);
+    const versions = served
+      .filter((key) => key.startsWith(`${name}@`))
+      .map((key) => key.slice(name.length + 1));
+    const version = versions.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))[0];
+    if (version === undefined)
+      throw new UnknownWorkflowError({ workflow: name, known: registry.workflowNames() });
+    return { name, version };
+  }
+
+  private async requireKnown({ name, version }: ResolvedWorkflow): Promise<void> {
+    const { registry, store, settings } = this.options;
+    if (registry.findWorkflow(name, version) !== undefined) return;
+    if (await store.isKnownWorkflow(settings.namespace, name)) return;
+    throw new UnknownWorkflowError({ workflow: name, version, known: registry.workflowNames() });
+  }
+}
+
+function requireTags(tags: readonly string[]): readonly string[] {
+  if (!Array.isArray(tags)) {
+    throw new InvalidArgumentError({
+      field: 'tags',
+      received: tags,
+      todo: 'Pass an array of names.',
+    });
+  }
+  return tags.map((tag, index) => requireName(tag, `tags[${index}]`));
+}
+
+function requirePriority(priority: number): number {
+  if (Number.isSafeInteger(priority) && Math.abs(priority) <= MAX_PRIORITY) return priority;
+  const todo = `Pass a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY}.`;
+  throw new InvalidArgumentError({ field: 'priority', received: priority, todo });
+}
+
+const MAX_PRIORITY = 1_000_000;
+
+function requireTime(time: Date, field: string): number {
+  if (time instanceof Date && !Number.isNaN(time.getTime())) return time.getTime();
+  throw new InvalidArgumentError({ field, received: time, todo: 'Pass a valid Date.' });
+}

@@ -1,0 +1,485 @@
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, vi } from 'vitest';
+import {
+  CodecError,
+  DuplicateRegistrationError,
+  InvalidArgumentError,
+  PayloadTooLargeError,
+  UnserializableValueError,
+} from '../errors/errors.js';
+import { type ClassCodec, createCodec, decode, encode } from './codec.js';
+
+class Money {
+  readonly cents: bigint;
+  readonly currency: string;
+
+  constructor(cents: bigint, currency: string) {
+    this.cents = cents;
+    this.currency = currency;
+  }
+}
+
+const moneyCodec: ClassCodec<Money> = {
+  name: 'Money',
+  class: Money,
+  encode: ({ cents, currency }) => ({ cents, currency }),
+  decode: (data) => {
+    const { cents, currency } = data as { cents: bigint; currency: string };
+    return new Money(cents, currency);
+  },
+};
+
+/** The error of a call that has to throw. */
+function thrownBy(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('the text of a value', () => {
+  it.each<[unknown, string]>([
+    [
+      { ok: true, n: 1.5, s: 'a"b', list: [null, [], {}] },
+      '{"ok":true,"n":1.5,"s":"a\\"b","list":[null,[],{}]}',
+    ],
+    [undefined, '{"$":"undefined"}'],
+    [
+      [undefined, Number.NaN, Infinity, -Infinity, -0, 0],
+      '[{"$":"undefined"},{"$":"NaN"},{"$":"Infinity"},{"$":"-Infinity"},{"$":"-0"},0]',
+    ],
+    [{ a: undefined }, '{"a":{"$":"undefined"}}'],
+    [-12345678901234567890n, '{"$bigint":"-12345678901234567890"}'],
+    [new Date(1), '{"$date":"1970-01-01T00:00:00.001Z"}'],
+    [new Date(Number.NaN), '{"$date":null}'],
+    [
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [{ k: 1 }, new Set([2])],
+      ]),
+      '{"$map":[["a",1],[{"k":1},{"$set":[2]}]]}',
+    ],
+    [new Uint16Array([1, 256]), '{"$bytes":["Uint16Array","AQAAAQ=="]}'],
+    [Buffer.from('hi'), '{"$bytes":["Buffer","aGk="]}'],
+    [new URL('https://example.com/ä?q=1'), '{"$url":"https://example.com/%C3%A4?q=1"}'],
+    [Object.assign(Object.create(null), { a: 1 }), '{"$dict":{"a":1}}'],
+    // biome-ignore lint/suspicious/noSparseArray: holes are the point.
+    [[1, , 3], '{"$sparse":[3,[[0,1],[2,3]]]}'],
+    ['\u0000\ud800', '"\\u0000\\ud800"'],
+    [2 ** 53 + 2, '9007199254740994'],
+    [1e21, '1e+21'],
+  ])('of %o is stable', (value, text) => {
+    expect(encode(value)).toBe(text);
+    expect(encode(decode(text))).toBe(text);
+  });
+
+  it.each<[unknown, string]>([
+    [{ $date: 'today' }, '{"$$date":"today"}'],
+    [{ $$date: 1 }, '{"$$$date":1}'],
+    [{ $: 'undefined' }, '{"$$":"undefined"}'],
+    [{ $set: { a: 1 } }, '{"$$set":{"a":1}}'],
+    [{ $date: 1, other: 2 }, '{"$date":1,"other":2}'],
+    ['{"$":"NaN"}', '"{\\"$\\":\\"NaN\\"}"'],
+  ])('of the look-alike %o is escaped', (value, text) => {
+    expect(encode(value)).toBe(text);
+    expect(decode(text)).toEqual(value);
+  });
+
+  it('is read from text with white space and escaped tags', () => {
+    expect(decode(' { "a" : { "$bigint" : "1" } } ')).toEqual({ a: 1n });
+    expect(decode('{"\\u0024bigint":"1"}')).toBe(1n);
+  });
+});
+
+describe('values that come back', () => {
+  it('has every view of memory, with its own bytes alone', () => {
+    const memory = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]).buffer;
+    const middle = decode(encode(new Uint8Array(memory, 2, 3)));
+    expect(middle).toEqual(new Uint8Array([3, 4, 5]));
+    expect((middle as Uint8Array).buffer.byteLength).toBe(3);
+    expect(new Uint8Array(decode(encode(memory)) as ArrayBuffer)).toEqual(new Uint8Array(memory));
+    const view = decode(encode(new DataView(memory, 1, 2))) as DataView;
+    expect([view.byteLength, view.getUint16(0)]).toEqual([2, 0x0203]);
+    expect(decode(encode(new BigInt64Array([-1n])))).toEqual(new BigInt64Array([-1n]));
+  });
+
+  it('has shared references as copies', () => {
+    const shared = { n: 1 };
+    const back = decode(encode({ a: shared, b: shared })) as { a: object; b: object };
+    expect(back).toEqual({ a: { n: 1 }, b: { n: 1 } });
+    expect(back.a).not.toBe(back.b);
+  });
+
+  it('has the value of a getter, which is read once', () => {
+    let reads = 0;
+    const value = {
+      get n() {
+        reads += 1;
+        return reads === 1 ? 1 : () => {};
+      },
+    };
+    expect(decode(encode(value))).toEqual({ n: 1 });
+    expect(reads).toBe(1);
+  });
+
+  it('has what a proxy of plain data shows', () => {
+    const value = new Proxy({ a: [1], b: new Proxy([2], {}) }, {});
+    expect(encode(value)).toBe('{"a":[1],"b":[2]}');
+  });
+
+  it('leaves out properties that are not enumerable', () => {
+    expect(encode(Object.defineProperty({ a: 1 }, 'hidden', { value: 2 }))).toBe('{"a":1}');
+  });
+
+  it('may come from another realm', () => {
+    const script = `({ date: new Date(0), map: new Map([[1, [2]]]), bytes: new Uint8Array([1]), error: new TypeError('x') })`;
+    const back = decode(encode(runInNewContext(script)));
+    expect(back).toEqual({
+      date: new Date(0),
+      map: new Map([[1, [2]]]),
+      bytes: new Uint8Array([1]),
+      error: new TypeError('x'),
+    });
+    expect((back as { error: unknown }).error).toBeInstanceOf(TypeError);
+  });
+
+  it('takes no memory for the holes of a long array', () => {
+    const before = process.memoryUsage().heapUsed;
+    const back = decode('{"$sparse":[30000000,[[29999999,1]]]}') as unknown[];
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(50_000_000);
+    expect([back.length, back.at(-1)]).toEqual([30_000_000, 1]);
+  });
+});
+
+describe('values that are refused', () => {
+  const cycle: Record<string, unknown> = { list: [] };
+  (cycle['list'] as unknown[]).push({ back: cycle });
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const match = /b/.exec('abc');
+
+  it.each<[string, unknown, string, string]>([
+    ['a function', { items: [1, { fn: () => 1 }] }, '$.items[1].fn', 'is the function "fn"'],
+    ['an own toJSON', { a: { toJSON: () => 1 } }, '$.a.toJSON', 'is the function "toJSON"'],
+    ['a symbol', [Symbol('s')], '$[0]', 'is a symbol'],
+    ['a symbol key', { a: { [Symbol('s')]: 1 } }, '$.a', 'has the key Symbol(s)'],
+    [
+      'a class instance',
+      { 'odd key': new Money(1n, 'EUR') },
+      '$["odd key"]',
+      'is an instance of Money',
+    ],
+    [
+      'a subclass of a built-in',
+      [new (class Moment extends Date {})()],
+      '$[0]',
+      'is an instance of Moment',
+    ],
+    ['a subclass of Array', new (class List extends Array {})(), '$', 'is an instance of List'],
+    [
+      'an inherited prototype',
+      Object.create({ a: 1 }),
+      '$',
+      'is an object with a prototype of its own',
+    ],
+    ['a cycle', cycle, '$.list[0].back', 'refers back to $, which contains it'],
+    ['a Promise', { p: Promise.resolve(1) }, '$.p', 'is a Promise'],
+    ['a RegExp', /a/, '$', 'is a RegExp'],
+    ['a WeakMap', [new WeakMap()], '$[0]', 'is an instance of WeakMap'],
+    ['a boxed primitive', [Object('s')], '$[0]', 'is a boxed primitive'],
+    ['a proxy of a Date', [new Proxy(new Date(), {})], '$[0]', 'is a Proxy of something special'],
+    ['a revoked proxy', { p: revoked.proxy }, '$.p', 'could not be read'],
+    [
+      'a getter that throws',
+      {
+        a: {
+          get b() {
+            throw new Error('no');
+          },
+        },
+      },
+      '$.a.b',
+      'could not be read',
+    ],
+    ['a namespace object', { m: Math }, '$.m', 'is not a plain object'],
+    [
+      'arguments',
+      (function () {
+        return arguments;
+      })(),
+      '$',
+      'is not a plain object',
+    ],
+    ['an array with properties', { match }, '$.match', 'has the extra property "index"'],
+    [
+      'a Map with properties',
+      Object.assign(new Map(), { a: 1 }),
+      '$',
+      'has the extra property "a"',
+    ],
+    [
+      'a Date with properties',
+      Object.assign(new Date(), { a: 1 }),
+      '$',
+      'has the extra property "a"',
+    ],
+    [
+      'shared memory',
+      new Uint8Array(new SharedArrayBuffer(1)),
+      '$',
+      'is an instance of Uint8Array',
+    ],
+    ['a function in a Map key', new Map([[() => 1, 1]]), '$.keys()[0]', 'is a function'],
+    [
+      'a function in a Map value',
+      new Map([
+        [1, 1],
+        [2, vi.fn()],
+      ] as never),
+      '$.values()[1]',
+      'is the function',
+    ],
+    [
+      'a function in a Set',
+      new Set([[parseInt]]),
+      '$.values()[0][0]',
+      'is the function "parseInt"',
+    ],
+    [
+      'a function of an Error',
+      Object.assign(new Error('e'), { fn() {} }),
+      '$.fn',
+      'is the function "fn"',
+    ],
+    [
+      'a hole beside a property',
+      Object.assign(new Array(3), { 0: 1, 2: 3, x: 1 }),
+      '$',
+      'has the extra property "x"',
+    ],
+  ])('names %s and its path', (_name, value, path, problem) => {
+    const error = thrownBy(() => encode(value, { field: 'the output of step "s"' }));
+    expect(error).toBeInstanceOf(UnserializableValueError);
+    expect(error).toMatchObject({
+      code: 'UNSERIALIZABLE_VALUE',
+      httpStatus: 400,
+      fields: { path },
+    });
+    expect(String(error)).toContain(`the output of step "s" cannot be stored: ${path} ${problem}`);
+  });
+
+  it('does not take the same object twice for a cycle', () => {
+    const leaf = {};
+    expect(encode([leaf, { leaf }, [leaf]])).toBe('[{},{"leaf":{}},[{}]]');
+  });
+});
+
+describe('nesting', () => {
+  const boxCodec: ClassCodec<Money> = {
+    ...moneyCodec,
+    encode: (box) => box.cents,
+    decode: (data) => new Money(data as bigint, ''),
+  };
+  const codec = createCodec({ classes: [boxCodec], maxBytes: Infinity });
+  const error = (options: ErrorOptions) => Object.assign(new Error('e', options), { stack: 's' });
+
+  it.each<[string, (inner: unknown) => unknown]>([
+    ['arrays', (inner) => [inner]],
+    ['objects', (inner) => ({ inner })],
+    ['tag look-alikes', (inner) => ({ $map: inner })],
+    ['null-prototype objects', (inner) => Object.assign(Object.create(null), { inner })],
+    ['Map values', (inner) => new Map([[1, inner]])],
+    ['Map keys', (inner) => new Map([[inner, 1]])],
+    ['Sets', (inner) => new Set([inner])],
+    ['sparse arrays', (inner) => Object.assign([], { 2: inner })],
+    ['causes', (cause) => error({ cause })],
+    ['error properties', (inner) => Object.assign(error({}), { inner })],
+    ['class codecs', (inner) => new Money(inner as bigint, '')],
+  ])('of %s goes 1,000 deep and no deeper', (_name, wrap) => {
+    let value: unknown = 1;
+    for (let level = 0; level < 1_000; level += 1) value = wrap(value);
+    const text = codec.encode(value);
+    expect(codec.encode(codec.decode(text))).toBe(text);
+    const refusal = thrownBy(() => codec.encode(wrap(value)));
+    expect(refusal).toBeInstanceOf(UnserializableValueError);
+    expect(String(refusal)).toContain('is nested deeper than 1000 levels');
+    expect(String(refusal).length).toBeLessThan(1_000);
+  });
+
+  it.each<[string, string]>([
+    ['arrays', '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
+    ['sets', `${'{"$set":['.repeat(100_000)}${']}'.repeat(100_000)}`],
+    [
+      'errors',
+      `${'{"$error":{"name":"E","message":"","cause":'.repeat(5_000)}1${'}}'.repeat(5_000)}`,
+    ],
+    ['one level too many', '['.repeat(1_001) + ']'.repeat(1_001)],
+  ])('of hostile %s is a CodecError', (_name, text) => {
+    expect(() => decode(text)).toThrow(CodecError);
+  });
+});
+
+describe('decode', () => {
+  it.each<[string, string]>([
+    ['empty text', ''],
+    ['cut off', '{"a":[1,'],
+    ['an unknown tag', '{"$regexp":"a"}'],
+    ['a tag named like a prototype member', '{"$constructor":1}'],
+    ['a newer version', '{"$v":[2,{"a":1}]}'],
+    ['an unknown constant', '{"$":"null"}'],
+    ['an unknown class', '{"$class":["Money",1]}'],
+    ['a class named like a prototype member', '{"$class":["constructor",1]}'],
+    ['a bad BigInt', '{"$bigint":"1n"}'],
+    ['an empty BigInt', '{"$bigint":""}'],
+    ['a date in another form', '{"$date":"1970-01-01"}'],
+    ['a damaged date', '{"$date":"1970-13-01T00:00:00.000Z"}'],
+    ['a date that is a number', '{"$date":0}'],
+    ['a damaged URL', '{"$url":"::"}'],
+    ['a URL in another form', '{"$url":"HTTP://a"}'],
+    ['a map that is an object', '{"$map":{"a":1}}'],
+    ['a map entry of three', '{"$map":[[1,2,3]]}'],
+    ['a map with a key twice', '{"$map":[[1,2],[1,3]]}'],
+    ['a set with an item twice', '{"$set":[1,1]}'],
+    ['bytes that are not base64', '{"$bytes":["Uint8Array","a*=="]}'],
+    ['bytes of no whole element', '{"$bytes":["Uint32Array","AQ=="]}'],
+    ['bytes of an unknown kind', '{"$bytes":["Function","AQ=="]}'],
+    ['a dict that is an array', '{"$dict":[]}'],
+    ['a sparse array with an item outside', '{"$sparse":[1,[[1,1]]]}'],
+    ['a sparse array with an item twice', '{"$sparse":[2,[[1,1],[1,2]]]}'],
+    ['a sparse array of no length', '{"$sparse":[-1,[]]}'],
+    ['a sparse array that is too long', '{"$sparse":[4294967296,[]]}'],
+    ['an error without a name', '{"$error":{"message":"m"}}'],
+    ['an error that is an array', '{"$error":["m"]}'],
+  ])('refuses %s', (_name, text) => {
+    expect(() => decode(text)).toThrow(CodecError);
+  });
+
+  it('refuses what is not a string', () => {
+    for (const text of [null, undefined, 1, {}, Buffer.from('1')]) {
+      expect(() => decode(text as never)).toThrow(CodecError);
+    }
+  });
+
+  it('does not quote the text, which may be secret', () => {
+    expect(String(thrownBy(() => decode('hunter2')))).not.toContain('hunter2');
+  });
+
+  it('keeps __proto__ and constructor as data', () => {
+    const back = decode(
+      '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":{"$":"NaN"}}}}',
+    ) as object;
+    expect(Object.getPrototypeOf(back)).toBe(Object.prototype);
+    expect(Object.keys(back)).toEqual(['__proto__', 'constructor']);
+    expect('polluted' in back).toBe(false);
+    expect('polluted' in {}).toBe(false);
+  });
+});
+
+describe('registered classes', () => {
+  const codec = createCodec({ classes: [moneyCodec] });
+
+  it('come back as themselves, with special values inside', () => {
+    const text = codec.encode({ total: new Money(5n, 'EUR') });
+    expect(text).toBe('{"total":{"$class":["Money",{"cents":{"$bigint":"5"},"currency":"EUR"}]}}');
+    const { total } = codec.decode(text) as { total: Money };
+    expect(total).toBeInstanceOf(Money);
+    expect(total).toEqual(new Money(5n, 'EUR'));
+  });
+
+  it('do not cover subclasses', () => {
+    class Tip extends Money {}
+    expect(() => codec.encode(new Tip(1n, 'EUR'))).toThrow('$ is an instance of Tip');
+  });
+
+  it('name the path of what their data cannot hold, and of what their encoder throws', () => {
+    const bad = createCodec({ classes: [{ ...moneyCodec, encode: () => ({ fn: () => 1 }) }] });
+    expect(thrownBy(() => bad.encode([new Money(1n, '')]))).toMatchObject({
+      fields: { path: '$[0].fn' },
+    });
+    const cause = new Error('no');
+    const failing = createCodec({
+      classes: [
+        {
+          ...moneyCodec,
+          encode: () => {
+            throw cause;
+          },
+        },
+      ],
+    });
+    expect(thrownBy(() => failing.encode([new Money(1n, '')]))).toMatchObject({
+      fields: { path: '$[0]' },
+      cause,
+    });
+  });
+
+  it('may refuse their data: a CodecError with the cause', () => {
+    const error = thrownBy(() => codec.decode('{"$class":["Money",null]}'));
+    expect(error).toBeInstanceOf(CodecError);
+    expect((error as CodecError).cause).toBeInstanceOf(TypeError);
+  });
+
+  it('need a name and a class of their own', () => {
+    expect(() => createCodec({ classes: [moneyCodec, { ...moneyCodec, class: Map }] })).toThrow(
+      DuplicateRegistrationError,
+    );
+    expect(() => createCodec({ classes: [moneyCodec, { ...moneyCodec, name: 'Other' }] })).toThrow(
+      DuplicateRegistrationError,
+    );
+    expect(() => createCodec({ classes: [{ ...moneyCodec, name: '' }] })).toThrow(
+      InvalidArgumentError,
+    );
+    expect(() => createCodec({ classes: [{ ...moneyCodec, class: {} as never }] })).toThrow(
+      InvalidArgumentError,
+    );
+  });
+});
+
+describe('size', () => {
+  it('is counted in UTF-8 bytes, quotes included', () => {
+    const codec = createCodec({ maxBytes: 8, warnBytes: 8 });
+    expect(codec.encode('ääa€'.slice(0, 3))).toBe('"ääa"');
+    expect(codec.encode('ää€'.slice(0, 2))).toBe('"ää"');
+    expect(codec.encode('ä€a')).toBe('"ä€a"');
+    const error = thrownBy(() => codec.encode('ä€aa', 'the input'));
+    expect(error).toBeInstanceOf(PayloadTooLargeError);
+    expect(error).toMatchObject({
+      httpStatus: 413,
+      fields: { field: 'the input', bytes: 9, limit: 8 },
+    });
+  });
+
+  it.each([
+    [2 * 1024 * 1024, true],
+    [2 * 1024 * 1024 + 1, false],
+  ])('of %i bytes is accepted by default: %s', (bytes, accepted) => {
+    const value = 'x'.repeat(bytes - 2);
+    if (accepted) expect(decode(encode(value))).toBe(value);
+    else expect(() => encode(value)).toThrow(PayloadTooLargeError);
+  });
+
+  it('is told above warnBytes, once for each value', () => {
+    const onLarge = vi.fn();
+    const codec = createCodec({ warnBytes: 10, onLarge });
+    codec.encode('x'.repeat(8));
+    expect(onLarge).not.toHaveBeenCalled();
+    codec.encode('x'.repeat(9), 'f');
+    expect(onLarge.mock.calls).toEqual([[{ field: 'f', bytes: 11, limit: 10 }]]);
+  });
+
+  it('stops a small graph of shared references that would grow without end', () => {
+    let value: unknown = ['x'];
+    for (let level = 0; level < 100; level += 1) value = [value, value];
+    expect(() => encode(value)).toThrow(PayloadTooLargeError);
+    expect(() => encode({ bytes: new Uint8Array(20_000_000) })).toThrow(PayloadTooLargeError);
+  });
+
+  it('takes only limits that are numbers above 0', () => {
+    for (const maxBytes of [0, -1, Number.NaN, '1' as never]) {
+      expect(() => createCodec({ maxBytes })).toThrow(InvalidArgumentError);
+    }
+  });
+});

@@ -1,0 +1,158 @@
+/**
+ * Group commit: what many callers want written goes to the store together.
+ *
+ * G1. One call to the store is in flight at a time; everything that is queued when it returns is the next batch. There
+ *     is no timer: a lone item goes out as soon as the work that is ready now has run.
+ * G2. Items go out in the order in which they came.
+ * G3. A batch whose call fails has an unknown outcome. It is sent again, unchanged and before anything newer, until
+ *     the store answers: the port's calls are idempotent (see `StateStore`), so sending again is the read-back.
+ */
+import type { Logger, Scheduler, TimerHandle } from '../runtime/runtime.js';
+
+/** How a batcher talks to the store. */
+export interface BatcherOptions<I, O> {
+  /** What is written, for log lines. */
+  readonly what: string;
+  readonly send: (items: readonly I[]) => Promise<readonly O[]>;
+  /** Rows and bytes of an item, for the caps. */
+  readonly measure: (item: I) => { readonly rows: number; readonly bytes: number };
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+  /** Whether a failed batch is still worth sending. `false` drops it: every item's `done` gets the error. */
+  readonly retryable: (error: unknown) => boolean;
+}
+
+interface Entry<I, O> {
+  readonly item: I;
+  readonly done: (result: O | undefined, error: unknown) => void;
+}
+
+const MAX_ROWS = 1_000;
+const MAX_BYTES = 1_000_000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 2_000;
+
+export class Batcher<I, O> {
+  private readonly options: BatcherOptions<I, O>;
+  private queue: Entry<I, O>[] = [];
+  private inFlight = false;
+  private scheduled = false;
+  private stopped = false;
+  private retryTimer: TimerHandle | null = null;
+  private idleListeners: (() => void)[] = [];
+
+  constructor(options: BatcherOptions<I, O>) {
+    this.options = options;
+  }
+
+  /** Queues an item. `done` is called once: with the store's answer, or with the error that made it hopeless. */
+  add(item: I, done: Entry<I, O>['done']): void {
+    this.queue.push({ item, done });
+    this.schedule();
+  }
+
+  /** As `add`, as a promise. */
+  submit(item: I): Promise<O> {
+    return new Promise((resolve, reject) => {
+      this.add(item, (result, error) => (result === undefined ? reject(error) : resolve(result)));
+    });
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  whenIdle(): Promise<void> {
+    if (!this.inFlight && this.queue.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleListeners.push(resolve));
+  }
+
+  /** Forgets everything without a word: the process is dying. */
+  kill(): void {
+    this.stopped = true;
+    this.queue = [];
+    if (this.retryTimer !== null) this.options.scheduler.clearTimer(this.retryTimer);
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.inFlight || this.stopped) return;
+    this.scheduled = true;
+    this.options.scheduler.soon(() => {
+      this.scheduled = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.inFlight || this.stopped) return;
+    const batch = this.takeBatch();
+    if (batch.length === 0) {
+      this.becomeIdle();
+      return;
+    }
+    this.inFlight = true;
+    this.send(batch, FIRST_RETRY_MS);
+  }
+
+  private takeBatch(): readonly Entry<I, O>[] {
+    let rows = 0;
+    let bytes = 0;
+    let count = 0;
+    for (const { item } of this.queue) {
+      const size = this.options.measure(item);
+      rows += size.rows;
+      bytes += size.bytes;
+      if (count > 0 && (rows > MAX_ROWS || bytes > MAX_BYTES)) break;
+      count += 1;
+    }
+    if (count === this.queue.length) {
+      const all = this.queue;
+      this.queue = [];
+      return all;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private send(batch: readonly Entry<I, O>[], retryMs: number): void {
+    const items = batch.map(({ item }) => item);
+    this.options.send(items).then(
+      (results) => this.answer(batch, results),
+      (error: unknown) => this.failed(batch, error, retryMs),
+    );
+  }
+
+  private answer(batch: readonly Entry<I, O>[], results: readonly O[]): void {
+    if (this.stopped) return;
+    this.inFlight = false;
+    for (const [index, { done }] of batch.entries()) done(results[index], undefined);
+    this.flushNext();
+  }
+
+  private failed(batch: readonly Entry<I, O>[], error: unknown, retryMs: number): void {
+    if (this.stopped) return;
+    const { what, logger, scheduler, retryable } = this.options;
+    if (!retryable(error)) {
+      this.inFlight = false;
+      for (const { done } of batch) done(undefined, error);
+      this.flushNext();
+      return;
+    }
+    logger.warn(`Writing ${batch.length} ${what} failed; trying again in ${retryMs} ms.`, {
+      error,
+    });
+    this.retryTimer = scheduler.setTimer(() => {
+      this.retryTimer = null;
+      if (retryable(error)) this.send(batch, Math.min(retryMs * 2, MAX_RETRY_MS));
+      else this.failed(batch, error, retryMs);
+    }, retryMs);
+  }
+
+  private flushNext(): void {
+    if (this.queue.length > 0) this.schedule();
+    else this.becomeIdle();
+  }
+
+  private becomeIdle(): void {
+    if (this.inFlight || this.queue.length > 0) return;
+    const listeners = this.idleListeners;
+    this.idleListeners = [];
+    for (const listener of listeners) listener();
+  }
+}

@@ -1,0 +1,122 @@
+/** What arrives from outside: signals, results of children and of remote attempts, cancel requests (T4). */
+import { ChildFailedError, RunCancelledError } from '../errors/errors.js';
+import type { Arrival, InboxBody, RemoteResult } from '../model/message.js';
+import type { RunOutcome } from '../model/run.js';
+import { cancelledPayload, endAttempt, isCancelled } from './attempts.js';
+import type { ChildOutcome, RunState } from './run-state.js';
+import { type Delivery, settle } from './settlement.js';
+
+type SignalArrival = Extract<Arrival, { type: 'signal' }>;
+
+/** Delivers a signal's payload to the wait it is matched with. A wait that is gone leaves the payload to others. */
+export function takeSignal(
+  state: RunState,
+  arrival: SignalArrival,
+  checked: CheckedResult,
+): Delivery | null {
+  const waiting = state.waiting.get(arrival.position);
+  if (waiting?.is !== 'signal') return null;
+  const { token, messageId, position } = arrival;
+  state.draft.consumedSignals.push({ token, messageId, position });
+  return settle(state, waiting, checked);
+}
+
+/** Takes the end of a child: delivers it to `ctx.child`, or keeps it until the code asks for the handle's result. */
+export function takeChild(
+  state: RunState,
+  messageId: string,
+  message: Extract<InboxBody, { kind: 'child' }>,
+): Delivery | null {
+  state.draft.consumedInbox.push(messageId);
+  const { position, childRunId } = message;
+  const waiting = state.waiting.get(position);
+  const outcome = childOutcome(state, position, childRunId, message.outcome);
+  if (waiting?.is === 'child' && waiting.childRunId === childRunId)
+    return settle(state, waiting, outcome);
+  if (!state.childOutcomes.has(childRunId)) recordChildOutcome(state, message, outcome);
+  return null;
+}
+
+function recordChildOutcome(
+  state: RunState,
+  { position, childRunId }: { readonly position: number; readonly childRunId: string },
+  { ok, payload }: ChildOutcome,
+): void {
+  state.childOutcomes.set(childRunId, { ok, payload });
+  const seq = state.nextSeq;
+  state.nextSeq += 1;
+  state.draft.append(
+    seq,
+    state.env.worker,
+    { type: 'recorded', at: state.at(), payload, detail: { childRunId, childFailed: !ok } },
+    {
+      kind: 'child',
+      position,
+      name: childRunId,
+      digest: null,
+      cause: state.windowSeq,
+      site: null,
+      group: null,
+    },
+  );
+}
+
+/** Delivers the kept end of a child to code that has asked for it since. */
+export function nextChildResult(state: RunState): Delivery | null {
+  if (state.childOutcomes.size === 0) return null;
+  for (const waiting of state.waiting.values()) {
+    if (waiting.is !== 'child') continue;
+    const outcome = state.childOutcomes.get(waiting.childRunId);
+    if (outcome !== undefined) return settle(state, waiting, outcome);
+  }
+  return null;
+}
+
+function childOutcome(
+  state: RunState,
+  position: number,
+  childRunId: string,
+  outcome: RunOutcome,
+): ChildOutcome {
+  const { codec } = state.env;
+  if (outcome.status === 'completed')
+    return { ok: true, payload: outcome.output ?? codec.encode(undefined) };
+  if (outcome.status === 'cancelled' && isCancelled(state, position)) {
+    return { ok: false, payload: cancelledPayload(state) };
+  }
+  const cause =
+    outcome.error === null
+      ? new RunCancelledError({ runId: childRunId, reason: outcome.reason })
+      : codec.decodeError(outcome.error);
+  const workflow = childWorkflow(state, position);
+  return {
+    ok: false,
+    payload: codec.encodeError(new ChildFailedError({ childRunId, workflow, cause })),
+  };
+}
+
+function childWorkflow(state: RunState, position: number): string {
+  return state.waiting.get(position)?.operation.name ?? '';
+}
+
+/** The result of a remote attempt after its output was parsed by the contract. */
+export interface CheckedResult {
+  readonly ok: boolean;
+  readonly payload: string;
+  /** The error itself where `ok` is false. */
+  readonly error: unknown;
+}
+
+/** Takes the result of a remote attempt; one of an earlier attempt is consumed and forgotten. */
+export function takeRemote(
+  state: RunState,
+  messageId: string,
+  { position, result }: { readonly position: number; readonly result: RemoteResult },
+  checked: CheckedResult,
+): Delivery | null {
+  state.draft.consumedInbox.push(messageId);
+  const waiting = state.waiting.get(position);
+  if (waiting?.is !== 'remote' || waiting.attempt !== result.attempt || waiting.taskId === null)
+    return null;
+  return endAttempt(state, waiting, { ...checked, startedAt: result.startedAt, progress: null });
+}

@@ -1,0 +1,111 @@
+/** The live state of one activation, and the facts that deciding needs. Everything here can be rebuilt from history. */
+import type { Codec } from '../codec/codec.js';
+import { FIRST_SEQ } from '../model/history.js';
+import type { RunRecord } from '../model/run.js';
+import type { Note } from '../replay/coroutine.js';
+import type { Operation } from '../replay/operation.js';
+import { type EventFacts, TurnDraft } from './turn-draft.js';
+import type { Waiting } from './waiting.js';
+
+/** What is not in the run's state: time, ids, randomness, settings. All injected, so that deciding stays pure. */
+export interface DecideEnv {
+  readonly worker: string;
+  readonly codec: Codec;
+  /** Database time as estimated now. */
+  now(): number;
+  id(): string;
+  secret(): string;
+  random(): number;
+  readonly cancelGraceMs: number;
+  readonly cleanupGraceMs: number;
+}
+
+/** A cancel that stands in history. */
+export interface CancelState {
+  readonly reason: string | null;
+  /** Operations with a position below this are rejected. */
+  readonly upto: number;
+  /** Until then the real outcomes of running steps are waited for. */
+  readonly graceUntil: number;
+  /** Until then clean-up may run. */
+  readonly cleanupUntil: number;
+}
+
+/** How a child ended, kept until the code asks. */
+export interface ChildOutcome {
+  readonly ok: boolean;
+  readonly payload: string;
+}
+
+type SyncNote = Extract<Note, { note: 'sideEffect' | 'patch' }>;
+
+export class RunState {
+  readonly run: RunRecord;
+  readonly env: DecideEnv;
+  /** Every pending operation, by position. */
+  readonly waiting = new Map<number, Waiting>();
+  /** Outcomes of children that were started with `startChild`, by run id. */
+  readonly childOutcomes = new Map<string, ChildOutcome>();
+  draft = new TurnDraft();
+  nextSeq: number = FIRST_SEQ;
+  /** `seq` of the outcome in whose window the code ran last. */
+  windowSeq = 0;
+  cancel: CancelState | null = null;
+  hasChildren = false;
+  private lastAt: number;
+
+  constructor(run: RunRecord, env: DecideEnv) {
+    this.run = run;
+    this.env = env;
+    this.lastAt = run.startedAt ?? run.createdAt;
+  }
+
+  /** Database time for the next event: never before an earlier event of the run. */
+  at(): number {
+    this.lastAt = Math.max(this.lastAt, this.env.now());
+    return this.lastAt;
+  }
+
+  /** Takes over the clock of a loaded history. */
+  observe(at: number): void {
+    this.lastAt = Math.max(this.lastAt, at);
+  }
+
+  /** Records an event of an operation in the turn that is being made. Returns its `seq`. */
+  record(operation: Operation, facts: Omit<EventFacts, 'at'>, at = this.at()): number {
+    const seq = this.nextSeq;
+    this.nextSeq += 1;
+    this.draft.record(seq, this.env.worker, operation, { ...facts, at });
+    return seq;
+  }
+
+  /** Records what the code did without waiting: a side effect's value, or a patch marker. */
+  noteSync(note: SyncNote): void {
+    const seq = this.nextSeq;
+    this.nextSeq += 1;
+    const { draft, env, windowSeq: cause } = this;
+    const at = this.at();
+    if (note.note === 'patch') {
+      draft.note(seq, env.worker, 'patch', note.name, cause, { type: 'recorded', at });
+      return;
+    }
+    const { name, position, payload, group } = note;
+    const what = {
+      kind: 'sideEffect',
+      position,
+      name,
+      digest: null,
+      cause,
+      site: null,
+      group,
+    } as const;
+    draft.append(seq, env.worker, { type: 'completed', at, payload }, what);
+  }
+
+  /** The draft so far, which the caller commits; a new one takes its place. */
+  takeDraft(): TurnDraft {
+    const draft = this.draft;
+    this.draft = new TurnDraft();
+    return draft;
+  }
+}

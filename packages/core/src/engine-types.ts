@@ -1,0 +1,172 @@
+import type { ClassCodec } from './codec/codec.js';
+import type { HistoryEvent } from './model/history.js';
+import type { RetryPolicy } from './model/retry.js';
+import type { WaitingFor } from './model/run.js';
+import type { RunStatus, TerminalStatus } from './model/status.js';
+import type { Runtime } from './runtime/runtime.js';
+import type { StateStore } from './store/state-store.js';
+import type { Transport } from './transport/transport.js';
+import type { ErrorClass } from './workflow/context.js';
+import type { Duration } from './workflow/duration.js';
+
+/** Settings of the worker role: the part that executes runs. Every default suits one app process on two cores. */
+export interface WorkerOptions {
+  /** How long a silent process keeps its runs. @default '30s' */
+  readonly lease?: Duration;
+  /** @default a third of the lease */
+  readonly heartbeat?: Duration;
+  /** Longest pause between two polls of an idle process. @default '500ms' */
+  readonly maxPoll?: Duration;
+  /** Runs that execute at once in this process; suspended runs do not count. @default 1000 */
+  readonly maxActiveRuns?: number;
+  /** Local step functions that run at once in this process. @default 100 */
+  readonly maxLocalSteps?: number;
+  /** How long a suspended run's coroutine is kept in memory. @default '5s' */
+  readonly residentIdle?: Duration;
+  /** Suspended coroutines kept in memory. @default 10000 */
+  readonly residentCount?: number;
+  /** How long a cancelled run may wait for the real outcome of running steps. @default '30s' */
+  readonly cancelGrace?: Duration;
+  /** How long the clean-up of a cancelled run may take before the run is terminated. @default '5m' */
+  readonly cleanupGrace?: Duration;
+  /** Crashes without progress after which a run is `blocked`. @default 10 */
+  readonly maxCrashes?: number;
+}
+
+export interface EngineOptions {
+  readonly store: StateStore;
+  /** Carries remote steps. Without one, `ctx.remote` is an error that says so. */
+  readonly transport?: Transport;
+  /** Separates applications in one database. @default 'default' */
+  readonly namespace?: string;
+  /** `false`: this process starts and signals runs, but executes none. */
+  readonly worker?: boolean | WorkerOptions;
+  /** Default policy of steps. */
+  readonly retry?: RetryPolicy;
+  readonly codec?: {
+    readonly classes?: readonly ClassCodec[];
+    readonly errors?: readonly ErrorClass[];
+    /** @default 256 KiB */
+    readonly warnBytes?: number;
+    /** @default 2 MiB */
+    readonly maxBytes?: number;
+  };
+  /** Create and migrate the schema at boot. @default true */
+  readonly autoSchema?: boolean;
+  /** How long `stop` waits for running steps. @default '10s' */
+  readonly shutdownTimeout?: Duration;
+  /** Record `file:line:column` of each operation. @default false */
+  readonly captureSites?: boolean;
+  /** Build id stored with what this process records. */
+  readonly runtime?: Runtime;
+}
+
+export interface StartOptions {
+  /** Makes the start idempotent. @default a UUIDv7 */
+  readonly runId?: string;
+  readonly version?: string;
+  readonly tags?: readonly string[];
+  /** Larger first. @default 0 */
+  readonly priority?: number;
+  /** Not before this time. */
+  readonly startAt?: Date;
+  /** The run fails unless it ends within this time. */
+  readonly timeout?: Duration;
+}
+
+export interface StartResult {
+  readonly runId: string;
+  readonly status: 'pending';
+  /** False when a run with this id, workflow and input was there already. */
+  readonly created: boolean;
+}
+
+export interface SignalOptions {
+  /** Deduplicates. @default random */
+  readonly id?: string;
+  /** How long an unconsumed payload is kept. @default '30 days' */
+  readonly ttl?: Duration;
+}
+
+export interface SignalResult {
+  /** False when a signal with this id had been accepted before. */
+  readonly accepted: boolean;
+}
+
+/** A run as shown to users: payloads decoded, times as dates. */
+export interface RunView {
+  readonly runId: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly status: RunStatus;
+  readonly input: unknown;
+  readonly output?: unknown;
+  readonly error?: unknown;
+  readonly tags: readonly string[];
+  readonly priority: number;
+  readonly parentRunId?: string;
+  readonly createdAt: Date;
+  readonly startedAt?: Date;
+  readonly finishedAt?: Date;
+  readonly waitingFor: readonly WaitingFor[];
+  /** Why it is blocked, cancelled or `unclaimable`. */
+  readonly reason?: string;
+  /** No live worker serves this workflow and version. */
+  readonly unclaimable: boolean;
+  readonly branch: number;
+}
+
+/** A run in a list: without payloads. */
+export type RunSummary = Omit<RunView, 'input' | 'output' | 'error'>;
+
+export interface ListFilter {
+  readonly workflow?: string;
+  readonly status?: RunStatus | readonly RunStatus[];
+  readonly tag?: string;
+  readonly parentRunId?: string;
+  /** @default 50, at most 200 */
+  readonly limit?: number;
+}
+
+export interface RunList {
+  readonly runs: readonly RunSummary[];
+  readonly cursor: string | null;
+}
+
+/** How a run ended, as `waitForRun` tells it. */
+export type RunResult =
+  | {
+      readonly runId: string;
+      readonly status: Extract<TerminalStatus, 'completed'>;
+      readonly output: unknown;
+    }
+  | {
+      readonly runId: string;
+      readonly status: Exclude<TerminalStatus, 'completed'>;
+      readonly error: unknown;
+    };
+
+/** A history event as shown to users. */
+export interface HistoryEntry extends Omit<HistoryEvent, 'payload' | 'at' | 'startedAt'> {
+  readonly result?: unknown;
+  readonly error?: unknown;
+  readonly at: Date;
+  readonly startedAt?: Date;
+}
+
+/** The engine's services to an application. Errors are `DurableError`s with a `code` and an HTTP status. */
+export interface DurableClient {
+  /** Creates a run and returns at once; `workflow` is a name or a registered class. */
+  startRun(workflow: unknown, input: unknown, options?: StartOptions): Promise<StartResult>;
+  /** Puts a payload into a token's mailbox; resolves when it is durable. */
+  signal(token: string, payload?: unknown, options?: SignalOptions): Promise<SignalResult>;
+  /** Resolves when the run is terminal; rejects with `WaitTimeoutError` (the run goes on) or `RunBlockedError`. */
+  waitForRun(runId: string, options?: { readonly timeout?: Duration }): Promise<RunResult>;
+  getRun(runId: string): Promise<RunView>;
+  listRuns(filter?: ListFilter, cursor?: string | null): Promise<RunList>;
+  history(runId: string, options?: { readonly branch?: number }): Promise<readonly HistoryEntry[]>;
+  cancel(runId: string, reason?: string): Promise<RunView>;
+  terminate(runId: string, reason?: string): Promise<RunView>;
+  retry(runId: string): Promise<RunView>;
+  deleteRun(runId: string): Promise<void>;
+}

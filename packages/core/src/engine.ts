@@ -1,0 +1,335 @@
+/** The composition root: wires the services together and forwards calls. No logic lives here. */
+import { DatabaseClock } from './claim/database-clock.js';
+import { RunOperator } from './client/run-operator.js';
+import { RunStarter, type Start } from './client/run-starter.js';
+import { Signaller } from './client/signaller.js';
+import { Batcher } from './commit/batcher.js';
+import type {
+  DurableClient,
+  EngineOptions,
+  HistoryEntry,
+  ListFilter,
+  RunList,
+  RunResult,
+  RunView,
+  SignalOptions,
+  SignalResult,
+  StartOptions,
+  StartResult,
+} from './engine-types.js';
+import { NotStartedError, ShutdownError } from './errors/errors.js';
+import type { InboxMessage, SignalMessage } from './model/message.js';
+import type { RunRecord } from './model/run.js';
+import type { Turn } from './model/turn.js';
+import { Lifecycle, type LifecycleListener } from './observe/lifecycle.js';
+import { RunWaiters } from './observe/run-waiters.js';
+import { contractHandler } from './remote/contract-handler.js';
+import { Dispatcher } from './remote/dispatcher.js';
+import { Executor } from './run/executor.js';
+import { resolveSettings, type Settings } from './settings.js';
+import type {
+  CommitResult,
+  CreateOutcome,
+  DeliverResult,
+  StateStore,
+} from './store/state-store.js';
+import { InProcessTransport } from './transport/in-process.js';
+import type { Transport } from './transport/transport.js';
+import type { StepDefinition, WorkflowDefinition } from './workflow/definition.js';
+import type { Duration } from './workflow/duration.js';
+import { Registry } from './workflow/registry.js';
+
+/**
+ * Executes durable workflows on a store, and serves the application's calls about them. Register workflows and steps
+ * first, then `start()`. Any number of engines, in any number of processes, may share one database.
+ */
+export class DurableEngine implements DurableClient {
+  private readonly store: StateStore;
+  private readonly settings: Settings;
+  private readonly registry = new Registry();
+  private readonly lifecycle: Lifecycle;
+  private readonly waiters: RunWaiters;
+  private readonly clock: DatabaseClock;
+  private readonly turns: Batcher<Turn, CommitResult>;
+  private readonly starts: Batcher<Start, CreateOutcome>;
+  private readonly messages: Batcher<InboxMessage, DeliverResult>;
+  private readonly signals: Batcher<SignalMessage, DeliverResult>;
+  private readonly transport: Transport;
+  private readonly executor: Executor | null;
+  private readonly dispatcher: Dispatcher | null;
+  private readonly starter: RunStarter;
+  private readonly operator: RunOperator;
+  private readonly signaller: Signaller;
+  private phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
+  private started: Promise<void> = Promise.resolve();
+
+  /** @throws InvalidArgumentError naming the option that cannot be used */
+  constructor(options: EngineOptions) {
+    const { store } = options;
+    this.store = store;
+    this.settings = resolveSettings(options);
+    const { runtime } = this.settings;
+    this.lifecycle = new Lifecycle(runtime.logger);
+    this.waiters = new RunWaiters(store, runtime);
+    this.clock = new DatabaseClock(runtime.clock);
+    this.transport = options.transport ?? new InProcessTransport();
+    this.turns = this.batcher('turns', (turns) => store.commit(turns), measureTurn);
+    this.starts = this.batcher(
+      'starts',
+      (starts) => this.createRuns(starts),
+      ({ run }) => one(run.input),
+    );
+    this.messages = this.batcher(
+      'messages',
+      (messages) => store.deliver(messages),
+      () => one(''),
+    );
+    this.signals = this.batcher(
+      'signals',
+      (signals) => store.signal(signals),
+      ({ payload }) => one(payload),
+    );
+    this.executor = this.createExecutor();
+    this.dispatcher = this.createDispatcher();
+    this.starter = this.createStarter();
+    this.operator = this.createOperator();
+    const onWoken = (runIds: readonly string[]) => this.executor?.hint(runIds);
+    this.signaller = new Signaller({ settings: this.settings, signals: this.signals, onWoken });
+  }
+
+  /** @throws DuplicateRegistrationError, InvalidArgumentError */
+  registerWorkflow(definition: WorkflowDefinition): void {
+    this.registry.addWorkflow(definition);
+  }
+
+  /** @throws DuplicateRegistrationError, InvalidArgumentError */
+  registerStep(definition: StepDefinition): void {
+    this.registry.addStep(definition);
+  }
+
+  /** Migrates the schema (unless `autoSchema` is false), registers this worker and begins to execute runs. */
+  start(): Promise<void> {
+    if (this.phase !== 'new') throw new ShutdownError();
+    this.phase = 'running';
+    this.started = this.boot();
+    return this.started;
+  }
+
+  private async boot(): Promise<void> {
+    if (this.settings.autoSchema) await this.store.migrate();
+    const { codec, runtime } = this.settings;
+    if (this.executor !== null) {
+      const handlers = this.registry.contractSteps().map(contractHandler);
+      await this.transport.serve(handlers, this.executor.lease.worker, { codec, runtime });
+      await this.dispatcher?.start();
+      await this.executor.start();
+    }
+  }
+
+  /**
+   * Stops: claims nothing more, waits up to the shutdown time for running steps, aborts the rest, commits what has ended
+   * and gives every run back. Runs go on in other processes at once. The second call returns the first one's end.
+   */
+  async stop(): Promise<void> {
+    if (this.phase === 'stopping' || this.phase === 'stopped' || this.phase === 'new') return;
+    this.phase = 'stopping';
+    this.dispatcher?.stopTaking();
+    await Promise.all([
+      this.transport.close(this.settings.shutdownTimeoutMs),
+      this.executor?.stop(this.settings.shutdownTimeoutMs),
+    ]);
+    await this.dispatcher?.stop();
+    await Promise.all(
+      [this.starts, this.messages, this.signals].map((batcher) => batcher.whenIdle()),
+    );
+    this.waiters.stop();
+    await this.store.close();
+    this.phase = 'stopped';
+  }
+
+  /** Dies at once, as a killed process would: nothing more reaches the store, all timers are gone. For tests. */
+  kill(): void {
+    this.phase = 'stopped';
+    for (const batcher of [this.turns, this.starts, this.messages, this.signals]) batcher.kill();
+    this.dispatcher?.kill();
+    this.executor?.kill();
+    this.waiters.stop();
+  }
+
+  /** Listens to what commits in this process. Returns a function that removes the listener. */
+  on(listener: LifecycleListener): () => void {
+    return this.lifecycle.on(listener);
+  }
+
+  /** Runs in this process's memory, suspended ones that are kept included. */
+  get residentRuns(): number {
+    return this.executor?.resident ?? 0;
+  }
+
+  startRun(workflow: unknown, input: unknown, options?: StartOptions): Promise<StartResult> {
+    return this.whileRunning(() => this.starter.start(workflow, input, options));
+  }
+
+  signal(token: string, payload?: unknown, options?: SignalOptions): Promise<SignalResult> {
+    return this.whileRunning(() => this.signaller.send(token, payload, options));
+  }
+
+  waitForRun(runId: string, options: { readonly timeout?: Duration } = {}): Promise<RunResult> {
+    return this.whileRunning(() => this.operator.wait(runId, options.timeout));
+  }
+
+  getRun(runId: string): Promise<RunView> {
+    return this.whileRunning(() => this.operator.get(runId));
+  }
+
+  listRuns(filter?: ListFilter, cursor?: string | null): Promise<RunList> {
+    return this.whileRunning(() => this.operator.list(filter, cursor));
+  }
+
+  history(
+    runId: string,
+    options: { readonly branch?: number } = {},
+  ): Promise<readonly HistoryEntry[]> {
+    return this.whileRunning(() => this.operator.history(runId, options.branch));
+  }
+
+  cancel(runId: string, reason?: string): Promise<RunView> {
+    return this.whileRunning(() => this.operator.cancel(runId, reason));
+  }
+
+  terminate(runId: string, reason?: string): Promise<RunView> {
+    return this.whileRunning(() => this.operator.terminate(runId, reason));
+  }
+
+  retry(runId: string): Promise<RunView> {
+    return this.whileRunning(() => this.operator.retry(runId));
+  }
+
+  deleteRun(runId: string): Promise<void> {
+    return this.whileRunning(() => this.operator.delete(runId));
+  }
+
+  private async whileRunning<T>(call: () => Promise<T>): Promise<T> {
+    if (this.phase === 'new') throw new NotStartedError();
+    if (this.phase === 'stopping' || this.phase === 'stopped') throw new ShutdownError();
+    await this.started;
+    return call();
+  }
+
+  private batcher<I, O>(
+    what: string,
+    send: (items: readonly I[]) => Promise<readonly O[]>,
+    measure: (item: I) => { readonly rows: number; readonly bytes: number },
+  ): Batcher<I, O> {
+    const { scheduler, logger } = this.settings.runtime;
+    return new Batcher({
+      what,
+      send,
+      measure,
+      scheduler,
+      logger,
+      retryable: () => this.phase !== 'stopped',
+    });
+  }
+
+  private async createRuns(starts: readonly Start[]): Promise<readonly CreateOutcome[]> {
+    const answers = new Map<Start, CreateOutcome>();
+    try {
+      for (const [claim, group] of Map.groupBy(starts, (start) => start.claim)) {
+        const outcomes = await this.store.createRuns({ runs: group.map(({ run }) => run), claim });
+        outcomes.forEach((outcome, index) => {
+          const start = group[index];
+          if (start !== undefined) answers.set(start, outcome);
+        });
+      }
+    } catch (error) {
+      this.executor?.requestResync();
+      throw error;
+    }
+    return starts.flatMap((start) => answers.get(start) ?? []);
+  }
+
+  private createExecutor(): Executor | null {
+    const { worker } = this.settings;
+    if (worker === null) return null;
+    return new Executor({
+      store: this.store,
+      settings: this.settings,
+      worker,
+      registry: this.registry,
+      clock: this.clock,
+      turns: this.turns,
+      hasTransport: true,
+      dispatcher: () => this.dispatcher,
+      onCommitted: (run, turn) => this.onCommitted(run, turn),
+    });
+  }
+
+  private createDispatcher(): Dispatcher | null {
+    const { executor } = this;
+    const { worker, runtime, namespace } = this.settings;
+    if (executor === null || worker === null) return null;
+    return new Dispatcher({
+      store: this.store,
+      transport: this.transport,
+      runtime,
+      clock: this.clock,
+      namespace,
+      worker: () => executor.lease.worker,
+      served: () => this.registry.contractSteps().flatMap(({ contract }) => contract?.name ?? []),
+      visibilityMs: worker.leaseMs,
+      onWoken: (runIds) => executor.hint(runIds),
+    });
+  }
+
+  private createStarter(): RunStarter {
+    return new RunStarter({
+      store: this.store,
+      settings: this.settings,
+      registry: this.registry,
+      starts: this.starts,
+      claimant: (workflow, version) => this.executor?.claimant(workflow, version) ?? null,
+      onCreated: (run) => {
+        this.lifecycle.created(run);
+        if (run.worker === null) this.executor?.hint([run.id]);
+        else this.executor?.adoptCreated(run);
+      },
+      onFoundOwn: () => this.executor?.requestResync(),
+    });
+  }
+
+  private createOperator(): RunOperator {
+    return new RunOperator({
+      store: this.store,
+      settings: this.settings,
+      waiters: this.waiters,
+      messages: this.messages,
+      isHere: (runId) => this.executor?.holds(runId) ?? false,
+      onWoken: (runIds) => this.executor?.hint(runIds),
+    });
+  }
+
+  private onCommitted(run: RunRecord, turn: Turn): void {
+    this.lifecycle.committed(run, turn);
+    const { change } = turn;
+    if (change?.to === 'settled') this.waiters.notify(run.id, { id: run.id, ...change.outcome });
+    if (change?.to === 'blocked') {
+      const { reason, error } = change;
+      this.waiters.notify(run.id, { id: run.id, status: 'blocked', output: null, error, reason });
+    }
+  }
+}
+
+function measureTurn({ events, waits, tasks, children, messages }: Turn): {
+  rows: number;
+  bytes: number;
+} {
+  let bytes = 0;
+  for (const { payload } of events) bytes += payload?.length ?? 0;
+  const rows = events.length + waits.length + tasks.length + children.length + messages.length + 1;
+  return { rows, bytes };
+}
+
+function one(text: string): { rows: number; bytes: number } {
+  return { rows: 1, bytes: text.length };
+}

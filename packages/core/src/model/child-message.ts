@@ -1,0 +1,11 @@
+import type { InboxMessage } from './message.js';
+
+/** Asks a run to cancel. A second request for the same run is the same message. */
+export function cancelMessage(runId: string, reason: string | null): InboxMessage {
+  return { runId, branch: null, key: 'cancel', body: { kind: 'cancel', reason } };
+}
+
+/** A parent's request to its child to cancel. */
+export function childCancelMessage(childRunId: string, reason: string): InboxMessage {
+  return cancelMessage(childRunId, reason);
+}

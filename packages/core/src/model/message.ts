@@ -1,0 +1,58 @@
+import type { RunOutcome } from './run.js';
+
+/** Outcome of one attempt of a remote step, as it lies in the inbox. */
+export interface RemoteResult {
+  readonly attempt: number;
+  readonly ok: boolean;
+  /** Encoded output or error. */
+  readonly payload: string;
+  /** Who ran it. */
+  readonly worker: string;
+  readonly startedAt: number | null;
+}
+
+/** What can be put into a run's inbox. Signals are not among them: they name a token, not a run. */
+export type InboxBody =
+  | { readonly kind: 'cancel'; readonly reason: string | null }
+  | {
+      readonly kind: 'child';
+      readonly position: number;
+      readonly childRunId: string;
+      readonly outcome: RunOutcome;
+    }
+  | { readonly kind: 'remote'; readonly position: number; readonly result: RemoteResult };
+
+/**
+ * A message to one branch of a run. `key` makes it idempotent: of two messages with the same run, branch and key only
+ * the first is kept, for as long as it lies in the inbox.
+ */
+export interface InboxMessage {
+  readonly runId: string;
+  /** The branch it is for; null = whichever is current. A message for an older branch is dropped. */
+  readonly branch: number | null;
+  readonly key: string;
+  readonly body: InboxBody;
+}
+
+/** A signal as sent. */
+export interface SignalMessage {
+  readonly namespace: string;
+  readonly token: string;
+  /** Deduplicates: a second signal with the same namespace, token and id is not accepted again. */
+  readonly id: string;
+  readonly payload: string;
+  /** How long an unconsumed payload, and the id's memory, are kept, in milliseconds. */
+  readonly ttlMs: number;
+}
+
+/** Something that has arrived for a run and can be delivered to its code. */
+export type Arrival =
+  | { readonly type: 'inbox'; readonly messageId: string; readonly body: InboxBody }
+  | {
+      readonly type: 'signal';
+      readonly messageId: string;
+      readonly position: number;
+      readonly token: string;
+      readonly payload: string;
+      readonly acceptedAt: number;
+    };

@@ -1,0 +1,85 @@
+/** `waitForRun`: told at once by commits of this process, and by polling of what other processes commit. */
+
+import type { RunRecord } from '../model/run.js';
+import { isTerminal } from '../model/status.js';
+import type { Runtime, TimerHandle } from '../runtime/runtime.js';
+import type { StateStore } from '../store/state-store.js';
+
+export type SettledRun = Pick<RunRecord, 'id' | 'status' | 'output' | 'error' | 'reason'>;
+
+interface Waiter {
+  readonly settle: (run: SettledRun | undefined) => void;
+}
+
+const MIN_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 1_000;
+
+export class RunWaiters {
+  private readonly store: StateStore;
+  private readonly runtime: Runtime;
+  private readonly waiters = new Map<string, Set<Waiter>>();
+  private timer: TimerHandle | null = null;
+  private pauseMs = MIN_PAUSE_MS;
+  private stopped = false;
+
+  constructor(store: StateStore, runtime: Runtime) {
+    this.store = store;
+    this.runtime = runtime;
+  }
+
+  /** Calls `settle` once when the run is terminal or blocked, or with undefined if there is no such run. */
+  add(runId: string, settle: Waiter['settle']): () => void {
+    const waiter = { settle };
+    const waiting = this.waiters.get(runId) ?? new Set();
+    this.waiters.set(runId, waiting.add(waiter));
+    this.pauseMs = MIN_PAUSE_MS;
+    this.arm();
+    return () => this.remove(runId, waiter);
+  }
+
+  /** The run is terminal or blocked, or does not exist. */
+  notify(runId: string, run: SettledRun | undefined): void {
+    const waiting = this.waiters.get(runId);
+    if (waiting === undefined) return;
+    this.waiters.delete(runId);
+    for (const { settle } of waiting) settle(run);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.timer !== null) this.runtime.scheduler.clearTimer(this.timer);
+    this.waiters.clear();
+  }
+
+  private remove(runId: string, waiter: Waiter): void {
+    const waiting = this.waiters.get(runId);
+    waiting?.delete(waiter);
+    if (waiting?.size === 0) this.waiters.delete(runId);
+  }
+
+  private arm(): void {
+    if (this.timer !== null || this.stopped || this.waiters.size === 0) return;
+    this.timer = this.runtime.scheduler.setTimer(() => void this.poll(), this.pauseMs);
+    this.pauseMs = Math.min(this.pauseMs * 2, MAX_PAUSE_MS);
+  }
+
+  /** One read at a time: many waiters must not become many reads. */
+  private async poll(): Promise<void> {
+    try {
+      for (const runId of [...this.waiters.keys()]) {
+        if (this.stopped) return;
+        if (this.waiters.has(runId)) await this.look(runId);
+      }
+    } catch (error) {
+      this.runtime.logger.warn('Looking at awaited runs failed; trying again.', { error });
+    }
+    this.timer = null;
+    this.arm();
+  }
+
+  private async look(runId: string): Promise<void> {
+    const run = await this.store.getRun(runId);
+    if (run !== undefined && !isTerminal(run.status) && run.status !== 'blocked') return;
+    this.notify(runId, run);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Takes remote attempts from the outbox to the transport, and their results to the inboxes.
+ *
+ * D1. The outbox is the truth: a taken task becomes visible again unless its worker gives signs of life, and is then
+ *     dispatched again by whichever process takes it (trap B21).
+ * D2. A result is in the database, or known to be useless, before the transport is told that it was taken.
+ */
+
+import type { DatabaseClock } from '../claim/database-clock.js';
+import { Batcher } from '../commit/batcher.js';
+import type { Runtime, TimerHandle } from '../runtime/runtime.js';
+import type { DeliverResult, StateStore, TaskResult } from '../store/state-store.js';
+import type { TaskHeartbeat, Transport, TransportSink } from '../transport/transport.js';
+
+export interface DispatcherOptions {
+  readonly store: StateStore;
+  readonly transport: Transport;
+  readonly runtime: Runtime;
+  readonly clock: DatabaseClock;
+  readonly namespace: string;
+  readonly worker: () => string;
+  /** Remote steps whose handlers live in this process. */
+  readonly served: () => readonly string[];
+  readonly visibilityMs: number;
+  readonly onWoken: (runIds: readonly string[]) => void;
+}
+
+const BATCH = 200;
+const MIN_PAUSE_MS = 20;
+const IDLE_PAUSE_MS = 5_000;
+const EXTEND_PAUSE_MS = 1_000;
+
+export class Dispatcher implements TransportSink {
+  private readonly options: DispatcherOptions;
+  private readonly results: Batcher<TaskResult, DeliverResult>;
+  private readonly alive = new Set<string>();
+  private pollTimer: TimerHandle | null = null;
+  private extendTimer: TimerHandle | null = null;
+  private polling = false;
+  private kicked = false;
+  private running = false;
+
+  constructor(options: DispatcherOptions) {
+    this.options = options;
+    const { store, runtime } = options;
+    this.results = new Batcher<TaskResult, DeliverResult>({
+      what: 'results of remote steps',
+      send: (items) => store.completeTasks(items),
+      measure: ({ result }) => ({ rows: 1, bytes: result.payload.length }),
+      scheduler: runtime.scheduler,
+      logger: runtime.logger,
+      retryable: () => this.running,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.options.transport.bind(this);
+    this.running = true;
+    this.kick();
+  }
+
+  /** Takes no more tasks; results are still taken. */
+  stopTaking(): void {
+    this.clear(this.pollTimer);
+    this.polling = true;
+  }
+
+  async stop(): Promise<void> {
+    await this.results.whenIdle();
+    this.kill();
+  }
+
+  kill(): void {
+    this.running = false;
+    this.results.kill();
+    this.clear(this.pollTimer);
+    this.clear(this.extendTimer);
+  }
+
+  /** There may be new tasks: look at once. */
+  kick(): void {
+    if (!this.running) return;
+    this.kicked = true;
+    if (this.polling) return;
+    this.clear(this.pollTimer);
+    void this.poll();
+  }
+
+  cancel(taskIds: readonly string[], reason: string): void {
+    const { transport, runtime } = this.options;
+    transport.cancel(taskIds, reason).catch((error: unknown) => {
+      runtime.logger.warn('Asking remote steps to stop failed; they end by themselves.', {
+        taskIds,
+        error,
+      });
+    });
+  }
+
+  async result(result: TaskResult): Promise<void> {
+    this.alive.delete(result.taskId);
+    const { woken } = await this.results.submit(result);
+    this.options.onWoken(woken);
+  }
+
+  heartbeat({ taskId }: TaskHeartbeat): void {
+    this.alive.add(taskId);
+    if (this.extendTimer !== null || !this.running) return;
+    this.extendTimer = this.options.runtime.scheduler.setTimer(
+      () => void this.extend(),
+      EXTEND_PAUSE_MS,
+    );
+  }
+
+  private async extend(): Promise<void> {
+    this.extendTimer = null;
+    const ids = [...this.alive];
+    this.alive.clear();
+    const { store, visibilityMs, runtime } = this.options;
+    try {
+      await store.extendTasks(ids, visibilityMs);
+    } catch (error) {
+      runtime.logger.warn(
+        'Keeping running remote steps alive failed; their next heartbeat tries again.',
+        { error },
+      );
+    }
+  }
+
+  private async poll(): Promise<void> {
+    this.polling = true;
+    this.kicked = false;
+    let pauseMs = IDLE_PAUSE_MS;
+    try {
+      pauseMs = await this.takeOnce();
+    } catch (error) {
+      this.options.runtime.logger.warn('Dispatching remote steps failed; trying again.', { error });
+    }
+    if (!this.running) return;
+    this.polling = false;
+    if (this.kicked) {
+      this.kick();
+      return;
+    }
+    this.pollTimer = this.options.runtime.scheduler.setTimer(() => void this.poll(), pauseMs);
+  }
+
+  private async takeOnce(): Promise<number> {
+    const { store, transport, clock, namespace, worker, served, visibilityMs } = this.options;
+    const steps = transport.reach === 'process' ? served() : null;
+    const request = { worker: worker(), namespace, limit: BATCH, visibilityMs, steps };
+    const { tasks, nextVisibleAt } = await store.takeTasks(request);
+    if (!this.running) return IDLE_PAUSE_MS;
+    if (tasks.length > 0) await transport.dispatch(tasks);
+    if (tasks.length === BATCH) return 0;
+    if (nextVisibleAt === null) return IDLE_PAUSE_MS;
+    return Math.min(IDLE_PAUSE_MS, Math.max(MIN_PAUSE_MS, nextVisibleAt - clock.now()));
+  }
+
+  private clear(timer: TimerHandle | null): void {
+    if (timer !== null) this.options.runtime.scheduler.clearTimer(timer);
+  }
+}

@@ -1,0 +1,41 @@
+import type { DecideEnv } from '../decide/run-state.js';
+import type { TurnDraft } from '../decide/turn-draft.js';
+import type { HistoryEvent } from '../model/history.js';
+import type { Arrival } from '../model/message.js';
+import type { RunRecord } from '../model/run.js';
+import type { Turn } from '../model/turn.js';
+import type { Coroutine } from '../replay/coroutine.js';
+import type { CommitResult } from '../store/state-store.js';
+import type { LocalStepRunner } from './local-step.js';
+import type { RunExecution } from './run-execution.js';
+
+/** A workflow's body bound to its input and its `ctx`, or why there is none. */
+export type BoundBody =
+  | { readonly ok: true; readonly start: () => Promise<unknown> }
+  | { readonly ok: false; readonly error: Error };
+
+/** What a run's execution needs of the engine around it. */
+export interface ExecutionHost {
+  readonly decideEnv: DecideEnv;
+  readonly localSteps: LocalStepRunner;
+  readonly captureSite: (() => string | null) | null;
+  bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody;
+  /** Queues a turn; `done` gets the store's answer, or no result if the process has given up writing. */
+  commit(turn: Turn, done: (result: CommitResult | undefined, error: unknown) => void): void;
+  /** Reads the run's history and arrivals again, at the same epoch. */
+  reload(
+    run: RunRecord,
+    done: (history: readonly HistoryEvent[], arrivals: readonly Arrival[]) => void,
+  ): void;
+  /** Gives a run back without a turn. */
+  release(run: RunRecord): Promise<void>;
+  /** Calls back when the database's clock has reached `at`. Returns a function that withdraws it. */
+  startTimer(at: number, onDue: () => void): () => void;
+  /** Whether the process is shutting down: no new step is started. */
+  stopping(): boolean;
+  onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void;
+  onWoken(runIds: readonly string[]): void;
+  onParked(execution: RunExecution): void;
+  onClosed(execution: RunExecution): void;
+  onBlocked(run: RunRecord, error: Error): void;
+}

@@ -1,0 +1,310 @@
+/** Binds executions of runs to the store, the registry and the other parts of the engine. Decides nothing itself. */
+import { ClaimLoop } from '../claim/claim-loop.js';
+import type { DatabaseClock } from '../claim/database-clock.js';
+import { TakeOverSweep } from '../claim/take-over.js';
+import { WorkerLease } from '../claim/worker-lease.js';
+import type { Batcher } from '../commit/batcher.js';
+import type { TurnDraft } from '../decide/turn-draft.js';
+import { LeaseLostError, ShutdownError, UnknownWorkflowError } from '../errors/errors.js';
+import type { HistoryEvent } from '../model/history.js';
+import type { Arrival } from '../model/message.js';
+import type { RunRecord } from '../model/run.js';
+import type { Turn } from '../model/turn.js';
+import type { Dispatcher } from '../remote/dispatcher.js';
+import { startTimer } from '../remote/watchdog.js';
+import type { Coroutine } from '../replay/coroutine.js';
+import { captureSite } from '../replay/site.js';
+import type { Settings, WorkerSettings } from '../settings.js';
+import type { ClaimResult, CommitResult, StateStore } from '../store/state-store.js';
+import type { Registry } from '../workflow/registry.js';
+import { createWorkflowContext } from '../workflow/workflow-context.js';
+import type { BoundBody, ExecutionHost } from './execution-host.js';
+import { LocalStepRunner } from './local-step.js';
+import { RunExecution } from './run-execution.js';
+import { RunTable } from './run-table.js';
+
+export interface ExecutorOptions {
+  readonly store: StateStore;
+  readonly settings: Settings;
+  readonly worker: WorkerSettings;
+  readonly registry: Registry;
+  readonly clock: DatabaseClock;
+  readonly turns: Batcher<Turn, CommitResult>;
+  readonly hasTransport: boolean;
+  readonly dispatcher: () => Dispatcher | null;
+  readonly onCommitted: (run: RunRecord, turn: Turn) => void;
+}
+
+export class Executor {
+  readonly lease: WorkerLease;
+  private readonly options: ExecutorOptions;
+  private readonly table: RunTable;
+  private readonly claims: ClaimLoop;
+  private readonly sweep: TakeOverSweep;
+  private readonly localSteps: LocalStepRunner;
+  private readonly host: ExecutionHost;
+  private draining = false;
+  private stopped = false;
+
+  constructor(options: ExecutorOptions) {
+    this.options = options;
+    const { store, settings, worker, registry, clock } = options;
+    const { runtime, namespace } = settings;
+    const serves = () => registry.served();
+    this.localSteps = new LocalStepRunner({
+      runtime,
+      codec: settings.codec,
+      limit: worker.maxLocalSteps,
+      now: () => clock.now(),
+    });
+    this.lease = new WorkerLease({
+      store,
+      runtime,
+      clock,
+      namespace,
+      leaseMs: worker.leaseMs,
+      heartbeatMs: worker.heartbeatMs,
+      serves,
+      onLost: () => this.loseEverything(),
+      onHeld: () => this.claims.kick(),
+    });
+    this.claims = new ClaimLoop({
+      store,
+      runtime,
+      clock,
+      namespace,
+      worker: () => this.lease.worker,
+      serves,
+      capacity: () => worker.maxActiveRuns - this.table.active,
+      mayClaim: () => this.lease.isHeld && !this.draining,
+      maxPollMs: worker.maxPollMs,
+      onResync: () => this.table.beginResync(),
+      onClaimed: (result) => this.onClaimed(result),
+    });
+    this.sweep = new TakeOverSweep({
+      store,
+      runtime,
+      leaseMs: worker.leaseMs,
+      maxCrashes: worker.maxCrashes,
+      onTaken: () => this.claims.kick(),
+    });
+    this.host = this.createHost();
+    this.table = new RunTable({
+      runtime,
+      residentIdleMs: worker.residentIdleMs,
+      residentCount: worker.residentCount,
+      create: (run) => new RunExecution(this.host, run),
+      load: (runs) => this.loadHistories(runs),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.lease.start();
+    this.sweep.start();
+    this.claims.start();
+  }
+
+  /** The worker under which a run may be created and executed here at once, or null if it has to be claimed. */
+  claimant(workflow: string, version: string): string | null {
+    if (this.draining || !this.lease.isHeld) return null;
+    if (this.table.active >= this.options.worker.maxActiveRuns) return null;
+    return this.options.registry.findWorkflow(workflow, version) === undefined
+      ? null
+      : this.lease.worker;
+  }
+
+  /** Takes in a run that was created as this worker's. */
+  adoptCreated(run: RunRecord): void {
+    if (run.worker !== this.lease.worker || this.stopped) return;
+    this.table.adopt([{ run, arrivals: [] }], run.startedAt ?? run.createdAt);
+  }
+
+  /** Whether the run is in this process's memory. */
+  holds(runId: string): boolean {
+    return this.table.get(runId) !== undefined;
+  }
+
+  /** Runs in this process's memory, suspended ones that are kept included. */
+  get resident(): number {
+    return this.table.resident;
+  }
+
+  /** Runs were woken: if they are owned here or unowned, the next claim finds them. */
+  hint(runIds: readonly string[]): void {
+    if (runIds.length > 0) this.claims.kick();
+  }
+
+  /** A call that may have given this worker a run got no answer. */
+  requestResync(): void {
+    this.claims.requestResync();
+  }
+
+  /**
+   * Stops in the order of trap B49: claim nothing, let running steps end until the deadline, abort the rest, commit what
+   * has ended, give back what is left.
+   */
+  async stop(timeoutMs: number): Promise<void> {
+    this.draining = true;
+    this.claims.stop();
+    this.sweep.stop();
+    const { runtime } = this.options.settings;
+    await Promise.race([
+      this.localSteps.whenIdle(),
+      new Promise<void>((resolve) => runtime.scheduler.setTimer(resolve, timeoutMs)),
+    ]);
+    this.table.abortSteps();
+    await this.options.turns.whenIdle();
+    this.stopped = true;
+    this.table.dropAll(new ShutdownError());
+    this.lease.stop();
+    await this.options.store.releaseWorker(this.lease.worker);
+  }
+
+  kill(): void {
+    this.stopped = true;
+    this.draining = true;
+    this.claims.stop();
+    this.sweep.stop();
+    this.lease.stop();
+    this.table.dropAll(new ShutdownError());
+  }
+
+  private onClaimed(result: ClaimResult): void {
+    const { claimed, wakes, owned, now } = result;
+    const strangers = this.table.endResync(owned);
+    this.table.adopt(claimed, now);
+    const known = owned.filter(({ id }) => this.holds(id)).map(({ id }) => id);
+    void this.receive([...new Set([...wakes, ...known])]);
+    if (strangers.length > 0) void this.adoptStrangers(strangers, now);
+  }
+
+  /** Runs that this worker owns without knowing: the answer that gave them to it was lost. */
+  private async adoptStrangers(runs: readonly RunRecord[], now: number): Promise<void> {
+    const arrivals = await this.persist('reading arrivals', () =>
+      this.options.store.receive(runs.map(({ id }) => id)),
+    );
+    if (arrivals === null) return;
+    const claimed = runs.map((run) => ({ run, arrivals: arrivals.get(run.id) ?? [] }));
+    this.table.adopt(claimed, now);
+  }
+
+  private async receive(runIds: readonly string[]): Promise<void> {
+    if (runIds.length === 0) return;
+    const arrivals = await this.persist('reading arrivals', () =>
+      this.options.store.receive(runIds),
+    );
+    for (const [runId, list] of arrivals ?? []) this.table.get(runId)?.receive(list);
+  }
+
+  private async loadHistories(
+    runs: readonly RunRecord[],
+  ): Promise<readonly (readonly HistoryEvent[])[]> {
+    const requests = runs.map(({ id, branch }) => ({ runId: id, branch, after: 0 }));
+    return (
+      (await this.persist('reading history', () => this.options.store.history(requests))) ?? []
+    );
+  }
+
+  /** Reads until it succeeds; null when the lease has gone meanwhile, and with it every run it was for. */
+  private async persist<T>(what: string, read: () => Promise<T>): Promise<T | null> {
+    const { runtime } = this.options.settings;
+    const { worker } = this.lease;
+    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
+      if (this.stopped || this.lease.worker !== worker) return null;
+      try {
+        const found = await read();
+        return this.stopped || this.lease.worker !== worker ? null : found;
+      } catch (error) {
+        runtime.logger.warn(`${what} failed; trying again in ${pauseMs} ms.`, { error });
+      }
+      await new Promise<void>((resolve) => runtime.scheduler.setTimer(resolve, pauseMs));
+    }
+  }
+
+  private loseEverything(): void {
+    this.table.dropAll(new LeaseLostError({ runId: '*', worker: this.lease.worker, epoch: 0 }));
+  }
+
+  private createHost(): ExecutionHost {
+    const { settings, worker, clock, turns, store } = this.options;
+    const { runtime, codec } = settings;
+    const lease = () => this.lease;
+    return {
+      decideEnv: {
+        get worker() {
+          return lease().worker;
+        },
+        codec,
+        now: () => clock.now(),
+        id: () => runtime.ids.id(),
+        secret: () => runtime.ids.secret(),
+        random: () => runtime.ids.random(),
+        cancelGraceMs: worker.cancelGraceMs,
+        cleanupGraceMs: worker.cleanupGraceMs,
+      },
+      localSteps: this.localSteps,
+      captureSite: settings.captureSites ? captureSite : null,
+      bodyOf: (run, coroutine) => this.bodyOf(run, coroutine),
+      commit: (turn, done) => turns.add(turn, done),
+      reload: (run, done) => void this.reload(run, done),
+      release: async (run) => {
+        await this.persist('giving a run back', () =>
+          store.releaseRun(run.id, run.worker ?? '', run.epoch),
+        );
+        this.claims.kick();
+      },
+      startTimer: (at, onDue) => startTimer(runtime, Math.max(0, at - clock.now()), onDue),
+      stopping: () => this.draining,
+      onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
+      onWoken: (runIds) => this.hint(runIds),
+      onParked: (execution) => this.table.onParked(execution),
+      onClosed: (execution) => this.table.onClosed(execution),
+      onBlocked: (run, error) =>
+        runtime.logger.error(error.message, { runId: run.id, workflow: run.workflow }),
+    };
+  }
+
+  private onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void {
+    const dispatcher = this.options.dispatcher();
+    if (draft.tasks.length > 0) dispatcher?.kick();
+    if (draft.cancelledTasks.length > 0)
+      dispatcher?.cancel(draft.cancelledTasks, 'the run no longer needs it');
+    if (draft.children.length > 0) this.claims.kick();
+    this.options.onCommitted(run, turn);
+  }
+
+  private async reload(
+    run: RunRecord,
+    done: (history: readonly HistoryEvent[], arrivals: readonly Arrival[]) => void,
+  ): Promise<void> {
+    const [history] = await this.loadHistories([run]);
+    const arrivals = await this.persist('reading arrivals', () =>
+      this.options.store.receive([run.id]),
+    );
+    if (history !== undefined && arrivals !== null) done(history, arrivals.get(run.id) ?? []);
+  }
+
+  private bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody {
+    const { registry, settings, hasTransport } = this.options;
+    const { workflow, version } = run;
+    const definition = registry.findWorkflow(workflow, version);
+    if (definition === undefined)
+      return { ok: false, error: new UnknownWorkflowError({ workflow, version }) };
+    try {
+      const input = settings.codec.decode(run.input);
+      const ctx = createWorkflowContext({
+        run,
+        coroutine,
+        codec: settings.codec,
+        retry: settings.retry,
+        logger: settings.runtime.logger,
+        findStep: (method) => registry.findStep(method),
+        resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
+        hasTransport,
+      });
+      return { ok: true, start: async () => definition.run(ctx, input as never) };
+    } catch (error) {
+      return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+}

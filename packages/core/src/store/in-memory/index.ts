@@ -1,0 +1,1 @@
+export { InMemoryStateStore, type InMemoryStateStoreOptions } from './in-memory-state-store.js';

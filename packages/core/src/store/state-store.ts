@@ -1,0 +1,258 @@
+/**
+ * The store port: about a dozen atomic transitions. Every call is all or nothing per item, answers per item, and takes
+ * batches where it is hot. The invariants it carries:
+ *
+ * - **T1** All of a turn commits, or nothing of it.
+ * - **T2** A turn whose (worker, epoch) is not the run's at commit time writes nothing and answers `fenced`. The check
+ *   is a locked read in the same transaction as the writes.
+ * - **T4** What arrives for a run is stored together with its wake-up: a due row in the ready list.
+ * - **I12** A run that is not terminal or blocked has an owner, a ready row, or an open wait, child or task.
+ *
+ * Wake-ups. The ready list has at most one row per run: the earliest time at which somebody has to look at it. Senders
+ * put a due row there whether or not the run is owned. Claims take only unowned runs; due rows of runs that the asking
+ * worker owns come back as `wakes`, due rows of runs that others own are left for them. A turn removes or postpones the
+ * ready row of its run only if nothing is waiting to be received; otherwise a due row stays (semantics.md, ruling 3).
+ *
+ * Lock order everywhere: signal tokens, then runs, then ready rows, each sorted. Senders never lock runs.
+ */
+import type { HistoryEvent } from '../model/history.js';
+import type { Arrival, InboxMessage, RemoteResult, SignalMessage } from '../model/message.js';
+import type { NewRun, RunRecord } from '../model/run.js';
+import type { RunStatus } from '../model/status.js';
+import type { RemoteTask, Turn } from '../model/turn.js';
+
+export type {
+  RemoteTask,
+  RunChange,
+  Turn,
+  WaitRegistration,
+  WaitWithdrawal,
+} from '../model/turn.js';
+
+/** What a store can do beyond the port's minimum. Data, so that callers can say why they refuse. */
+export interface StoreCapabilities {
+  /** Whether acknowledged writes survive the death of the process. */
+  readonly durable: boolean;
+  /** Whether other processes can share it. */
+  readonly shared: boolean;
+}
+
+/** Answer to one created run. `existing` carries what is stored, for the caller to detect a conflict. */
+export type CreateOutcome =
+  | { readonly outcome: 'created'; readonly run: RunRecord }
+  | { readonly outcome: 'existing'; readonly run: RunRecord };
+
+/** Who creates: with `claim`, runs that are due at once are born `running`, owned by that worker at epoch 1. */
+export interface CreateRunsRequest {
+  readonly runs: readonly NewRun[];
+  readonly claim: string | null;
+}
+
+export interface ClaimRequest {
+  readonly worker: string;
+  readonly namespace: string;
+  /** `workflow@version` pairs that this worker can run: nothing else is claimed. */
+  readonly serves: readonly string[];
+  /** Most runs to claim; 0 asks for the wakes alone. */
+  readonly limit: number;
+  /**
+   * Whether to list all runs that this worker owns already, too. Set after a call whose answer was lost, so that no run
+   * is owned by a worker that does not know of it.
+   */
+  readonly resync: boolean;
+}
+
+/** A run handed to a worker, with what has arrived for it. */
+export interface ClaimedRun {
+  readonly run: RunRecord;
+  readonly arrivals: readonly Arrival[];
+}
+
+export interface ClaimResult {
+  /** Database time at the moment of the claim: timers with a deadline up to here have fired. */
+  readonly now: number;
+  readonly claimed: readonly ClaimedRun[];
+  /** Runs that the worker owns and that have a due ready row; the rows are gone. Follow with `receive`. */
+  readonly wakes: readonly string[];
+  /** Only with `resync`: every run that the worker owned before this call. */
+  readonly owned: readonly RunRecord[];
+  /** Database time of the next ready row that this worker could claim; null if there is none. */
+  readonly nextWakeAt: number | null;
+  /** Whether more due runs were there than `limit`. */
+  readonly more: boolean;
+}
+
+export interface HeartbeatRequest {
+  readonly worker: string;
+  readonly namespace: string;
+  readonly leaseMs: number;
+  readonly serves: readonly string[];
+}
+
+export interface HeartbeatResult {
+  readonly now: number;
+  /** False: the worker had been declared dead and its runs were taken. It has to come back under a new id. */
+  readonly alive: boolean;
+}
+
+export interface TakeOverRequest {
+  /** Most runs to take from dead workers in this call. */
+  readonly limit: number;
+  /** Claims without progress from which on the next claim is delayed. */
+  readonly backoffFrom: number;
+  /** Delay of the first backed-off claim, doubled for each further one, and its cap. */
+  readonly backoffMs: number;
+  readonly backoffCapMs: number;
+  /** Crashes without progress at which the run becomes `blocked`. */
+  readonly maxCrashes: number;
+}
+
+export interface TakeOverResult {
+  readonly taken: number;
+  readonly blocked: number;
+  readonly more: boolean;
+}
+
+export interface HistoryRequest {
+  readonly runId: string;
+  readonly branch: number;
+  /** Only events with a larger `seq`. */
+  readonly after: number;
+  readonly limit?: number;
+}
+
+/**
+ * - `committed`: durable, now or by an earlier try of the same turn (same epoch, same first `seq`).
+ * - `fenced`: the run is not owned by (worker, epoch); nothing was written.
+ * - `conflict`: a message the turn consumed has gone elsewhere, or its timeout was beaten; nothing was written. The
+ *   owner keeps the run and replays it from the store.
+ */
+export type CommitOutcome = 'committed' | 'fenced' | 'conflict';
+
+export interface CommitResult {
+  readonly outcome: CommitOutcome;
+  /** Runs that this turn woke, its own included when something had arrived for it: a hint for the local claim loop. */
+  readonly woken: readonly string[];
+}
+
+export interface DeliverResult {
+  /** `accepted`: stored. `duplicate`: known already. `ignored`: the run is unknown, terminal, or on a later branch. */
+  readonly outcome: 'accepted' | 'duplicate' | 'ignored';
+  readonly woken: readonly string[];
+}
+
+/** A result of a remote attempt as a worker reports it. */
+export interface TaskResult {
+  readonly taskId: string;
+  readonly token: string;
+  readonly result: RemoteResult;
+}
+
+export interface TakeTasksRequest {
+  readonly worker: string;
+  readonly namespace: string;
+  readonly limit: number;
+  /** How long a taken task stays invisible to other takers, unless it is extended. */
+  readonly visibilityMs: number;
+  /** Only these step names, or null for all. */
+  readonly steps: readonly string[] | null;
+}
+
+export interface TakeTasksResult {
+  readonly tasks: readonly RemoteTask[];
+  /** Database time at which the next task becomes visible; null if there is none. */
+  readonly nextVisibleAt: number | null;
+}
+
+export interface RunFilter {
+  readonly namespace: string;
+  readonly workflow?: string;
+  readonly status?: readonly RunStatus[];
+  readonly tag?: string;
+  readonly parentRunId?: string;
+}
+
+export interface RunPage {
+  readonly runs: readonly RunRecord[];
+  /** Pass it to the next call; null on the last page. Newest runs come first. */
+  readonly cursor: string | null;
+}
+
+/** Why an operator's verb did nothing. */
+export type VerbOutcome =
+  | { readonly outcome: 'done'; readonly run: RunRecord; readonly woken: readonly string[] }
+  | { readonly outcome: 'refused'; readonly run: RunRecord }
+  | { readonly outcome: 'unknown' };
+
+export interface TerminateRequest {
+  readonly runId: string;
+  readonly reason: string;
+  /** `pending`: only if no worker has ever owned the run. Used by cancel, which otherwise goes through the inbox. */
+  readonly onlyIf: 'pending' | 'nonTerminal';
+}
+
+export interface RetryRequest {
+  readonly runId: string;
+  /** The branch and epoch that the caller saw: anything else is refused. */
+  readonly branch: number;
+  readonly epoch: number;
+  /** History of the new branch; null puts a blocked run back on its present branch. */
+  readonly events: readonly HistoryEvent[] | null;
+}
+
+/** Port to the durable state. Implementations: `InMemoryStateStore`, and the SQL store under each ORM adapter. */
+export interface StateStore {
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+
+  /** Creates or upgrades the schema; safe to call from several processes at once. */
+  migrate(): Promise<void>;
+  /** Releases what the store itself opened; the user's own handle stays open. */
+  close(): Promise<void>;
+
+  createRuns(request: CreateRunsRequest): Promise<readonly CreateOutcome[]>;
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+  /** Registers the worker or extends its lease. */
+  heartbeat(request: HeartbeatRequest): Promise<HeartbeatResult>;
+  /** Makes the runs of workers whose lease has passed claimable again, with epoch + 1. Suspended runs have no owner. */
+  takeOver(request: TakeOverRequest): Promise<TakeOverResult>;
+  /** Hands back all runs of a worker that stops, with epoch + 1, and forgets the worker. Costs no crash. */
+  releaseWorker(worker: string): Promise<number>;
+  /** Hands back one owned run without a turn; false if it was not owned at this epoch. */
+  releaseRun(runId: string, worker: string, epoch: number): Promise<boolean>;
+
+  history(requests: readonly HistoryRequest[]): Promise<readonly (readonly HistoryEvent[])[]>;
+  commit(turns: readonly Turn[]): Promise<readonly CommitResult[]>;
+
+  /** What can be delivered to owned runs now, in order of acceptance. Reading consumes nothing. */
+  receive(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly Arrival[]>>;
+  deliver(messages: readonly InboxMessage[]): Promise<readonly DeliverResult[]>;
+  signal(messages: readonly SignalMessage[]): Promise<readonly DeliverResult[]>;
+
+  takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult>;
+  /** Keeps tasks invisible for longer, as their workers are alive. Unknown ids are ignored. */
+  extendTasks(taskIds: readonly string[], visibilityMs: number): Promise<void>;
+  /** Puts results into the inboxes of their runs; `ignored` for an unknown task, attempt or token. */
+  completeTasks(results: readonly TaskResult[]): Promise<readonly DeliverResult[]>;
+
+  getRun(runId: string): Promise<RunRecord | undefined>;
+  listRuns(filter: RunFilter, limit: number, cursor: string | null): Promise<RunPage>;
+  countRuns(filter: RunFilter): Promise<Readonly<Record<RunStatus, number>>>;
+  /** Payloads of signals that nobody has consumed, oldest first. */
+  listSignals(
+    namespace: string,
+    token: string,
+  ): Promise<readonly (SignalMessage & { readonly acceptedAt: number })[]>;
+  /** `workflow@version` pairs that live workers announce. */
+  listServed(namespace: string): Promise<readonly string[]>;
+  /** Whether any worker has ever announced this workflow, dead ones included. */
+  isKnownWorkflow(namespace: string, workflow: string): Promise<boolean>;
+
+  /** Ends a run as `cancelled`, tells its parent, closes its children by their policy. */
+  terminate(request: TerminateRequest): Promise<VerbOutcome>;
+  retry(request: RetryRequest): Promise<VerbOutcome>;
+  /** Deletes a terminal run with its history; refused while it is not terminal. */
+  deleteRun(runId: string): Promise<VerbOutcome>;
+  /** Removes up to `limit` expired signals and dead workers' rows; returns how many. */
+  purge(limit: number): Promise<number>;
+}

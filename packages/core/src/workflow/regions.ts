@@ -1,0 +1,181 @@
+/**
+ * Named regions: `ctx.all`, `ctx.race`, `ctx.map` and `ctx.scope`. They are ordinary promise code over operations, so
+ * they replay like any other; what they add is the `group` of each operation, bounded concurrency, and withdrawal of a
+ * race's losers. Which branch an operation belongs to is carried by an AsyncLocalStorage, as the code may await helpers.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { InvalidArgumentError } from '../errors/errors.js';
+import type { OperationGroup } from '../model/history.js';
+import type { Coroutine } from '../replay/coroutine.js';
+import type { RegionOptions } from './context.js';
+
+interface Place {
+  readonly coroutine: Coroutine;
+  readonly group: OperationGroup;
+  readonly parent: Place | null;
+}
+
+const places = new AsyncLocalStorage<Place>();
+
+type Branch<T> = () => Promise<T>;
+
+/** The regions of one activation of a workflow. */
+export class Regions {
+  private readonly coroutine: Coroutine;
+  /** Regions are numbered in the order in which the code enters them, which replays. */
+  private entered = 0;
+  /** Where each pending operation was asked, for the withdrawal of a race's losers. */
+  private readonly members = new Map<string, Set<string>>();
+
+  constructor(coroutine: Coroutine) {
+    this.coroutine = coroutine;
+  }
+
+  /** The innermost region of the code that asks now. */
+  currentGroup(): OperationGroup | null {
+    if (this.entered === 0) return null;
+    const place = places.getStore();
+    return place?.coroutine === this.coroutine ? place.group : null;
+  }
+
+  async all(
+    name: string,
+    branches: readonly Branch<unknown>[],
+    options?: RegionOptions,
+  ): Promise<unknown[]> {
+    const region = this.enter(name, 'all');
+    return this.bounded(branches.length, options, (index) =>
+      region(index, requireBranch(branches[index], index)),
+    );
+  }
+
+  async map<T, R>(
+    name: string,
+    items: readonly T[],
+    fn: (item: T, index: number) => Promise<R>,
+    options?: RegionOptions,
+  ): Promise<R[]> {
+    const region = this.enter(name, 'map');
+    const fixed = [...items];
+    return this.bounded(fixed.length, options, (index) =>
+      region(index, async () => fn(fixed[index] as T, index)),
+    );
+  }
+
+  scope<T>(name: string, fn: Branch<T>): Promise<T> {
+    return this.enter(name, 'scope')(0, fn);
+  }
+
+  race(name: string, branches: readonly Branch<unknown>[]): Promise<unknown> {
+    const region = this.enter(name, 'race');
+    const id = String(this.entered);
+    return new Promise((resolve, reject) => {
+      let open = true;
+      const settle = (winner: number, deliver: () => void) => {
+        if (!open) return;
+        open = false;
+        this.withdrawLosers(id, winner);
+        deliver();
+      };
+      branches.forEach((branch, index) => {
+        region(index, requireBranch(branch, index)).then(
+          (value) => settle(index, () => resolve(value)),
+          (error: unknown) => settle(index, () => reject(error)),
+        );
+      });
+    });
+  }
+
+  private enter(
+    name: string,
+    mode: OperationGroup['mode'],
+  ): <T>(branch: number, fn: Branch<T>) => Promise<T> {
+    this.entered += 1;
+    const id = String(this.entered);
+    const outer = places.getStore();
+    const parent = outer?.coroutine === this.coroutine ? outer : null;
+    if (parent !== null) {
+      const key = branchKey(parent.group.id, parent.group.branch);
+      this.members.set(key, (this.members.get(key) ?? new Set()).add(id));
+    }
+    return (branch, fn) =>
+      places.run(
+        { coroutine: this.coroutine, group: { id, mode, name, branch }, parent },
+        async () => fn(),
+      );
+  }
+
+  /** Runs `count` branches, at most `concurrency` at once; fails with the first failure and starts no more then. */
+  private async bounded<R>(
+    count: number,
+    options: RegionOptions | undefined,
+    run: (index: number) => Promise<R>,
+  ): Promise<R[]> {
+    const width = Math.min(count, requireConcurrency(options?.concurrency));
+    const results = new Array<R>(count);
+    let next = 0;
+    let failed = false;
+    const lane = async () => {
+      while (next < count && !failed) {
+        const index = next;
+        next += 1;
+        try {
+          results[index] = await run(index);
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: width }, lane));
+    return results;
+  }
+
+  private withdrawLosers(id: string, winner: number): void {
+    const losing = this.regionsInside(id, winner);
+    this.coroutine.withdraw(({ group }) => {
+      if (group === null) return false;
+      return (group.id === id && group.branch !== winner) || losing.has(group.id);
+    });
+  }
+
+  /** Ids of all regions that were entered, at any depth, in a branch of the race other than the winner. */
+  private regionsInside(id: string, winner: number): ReadonlySet<string> {
+    const found = new Set<string>();
+    const visit = (key: string) => {
+      for (const region of this.members.get(key) ?? []) {
+        found.add(region);
+        for (const inner of this.members.keys()) {
+          if (inner.startsWith(`${region}:`)) visit(inner);
+        }
+      }
+    };
+    for (const key of this.members.keys()) {
+      if (key.startsWith(`${id}:`) && key !== branchKey(id, winner)) visit(key);
+    }
+    return found;
+  }
+}
+
+function branchKey(id: string, branch: number): string {
+  return `${id}:${branch}`;
+}
+
+function requireBranch<T>(branch: Branch<T> | undefined, index: number): Branch<T> {
+  if (typeof branch === 'function') return branch;
+  throw new InvalidArgumentError({
+    field: `branches[${index}]`,
+    received: branch,
+    todo: 'Pass functions that return promises, as in [() => ctx.step(…), () => ctx.sleep(…)].',
+  });
+}
+
+function requireConcurrency(value: number | undefined): number {
+  if (value === undefined) return Number.POSITIVE_INFINITY;
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError({
+    field: 'concurrency',
+    received: value,
+    todo: 'Pass a whole number of 1 or more.',
+  });
+}
