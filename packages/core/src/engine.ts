@@ -306,6 +306,7 @@ export class DurableEngine implements DurableClient {
       messages: this.messages,
       isHere: (runId) => this.executor?.holds(runId) ?? false,
       onWoken: (runIds) => this.executor?.hint(runIds),
+      onEnded: (runId) => this.executor?.dropEnded(runId),
     });
   }
 

@@ -21,6 +21,8 @@ export interface WorkerLeaseOptions {
   readonly onLost: (worker: string) => void;
   /** The first heartbeat after the start or after a loss has succeeded. */
   readonly onHeld: () => void;
+  /** Each later heartbeat that has succeeded: time to compare what is owned with what is held. */
+  readonly onBeat: () => void;
 }
 
 /** Part of the lease that is kept back for the time between the check and the database. */
@@ -97,14 +99,11 @@ export class WorkerLease {
       return;
     }
     this.validUntil = sentAt + leaseMs * (1 - MARGIN);
-    if (!this.isHeldNow()) return;
-    if (this.held) return;
-    this.held = true;
-    this.options.onHeld();
-  }
-
-  private isHeldNow(): boolean {
-    return this.options.runtime.clock.monotonic() < this.validUntil;
+    const firstOfLease = !this.held;
+    this.held = runtime.clock.monotonic() < this.validUntil;
+    if (!this.held) return;
+    if (firstOfLease) this.options.onHeld();
+    else this.options.onBeat();
   }
 
   private lose(): void {

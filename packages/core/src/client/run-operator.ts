@@ -30,6 +30,8 @@ export interface RunOperatorOptions {
   /** Whether the run is in this process's memory: its end will be told. */
   readonly isHere: (runId: string) => boolean;
   readonly onWoken: (runIds: readonly string[]) => void;
+  /** The run has been ended from outside: whoever executes it here has to stop. */
+  readonly onEnded: (runId: string) => void;
 }
 
 const MAX_PAGE = 200;
@@ -105,6 +107,7 @@ export class RunOperator {
     const request = { runId: id, reason: reason ?? 'terminated', onlyIf: 'nonTerminal' } as const;
     const outcome = await this.options.store.terminate(request);
     const run = this.done(id, outcome, 'terminate', ['pending', 'running', 'suspended', 'blocked']);
+    this.options.onEnded(id);
     this.options.waiters.notify(run.id, run);
     return this.get(id);
   }

@@ -67,6 +67,7 @@ export class Executor {
       serves,
       onLost: () => this.loseEverything(),
       onHeld: () => this.claims.kick(),
+      onBeat: () => this.claims.requestResync(),
     });
     this.claims = new ClaimLoop({
       store,
@@ -122,6 +123,11 @@ export class Executor {
   /** Whether the run is in this process's memory. */
   holds(runId: string): boolean {
     return this.table.get(runId) !== undefined;
+  }
+
+  /** Drops a run that an operator has ended: its running steps are aborted at once. */
+  dropEnded(runId: string): void {
+    this.table.dropLost(runId);
   }
 
   /** Runs in this process's memory, suspended ones that are kept included. */

@@ -98,6 +98,16 @@ export class RunExecution {
     return this.run.epoch;
   }
 
+  /** The worker that owns it, as it was claimed. */
+  get worker(): string {
+    return this.run.worker ?? '';
+  }
+
+  /** Whether the store should list the run as owned by its worker. */
+  get isOwned(): boolean {
+    return this.phase === 'live' || this.phase === 'replaying';
+  }
+
   get isParked(): boolean {
     return this.phase === 'parked';
   }

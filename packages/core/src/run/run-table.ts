@@ -62,11 +62,27 @@ export class RunTable {
     this.moved = new Set();
   }
 
-  /** Which of the runs that the store lists as owned are not known here, and have not moved since the list was asked for. */
+  /**
+   * Compares with the runs that the store lists as this worker's: drops those that have been taken away, and returns
+   * those that nobody here knows of. What has moved since `beginResync` is left alone.
+   */
   endResync(owned: readonly RunRecord[]): readonly RunRecord[] {
-    const moved = this.moved ?? new Set();
+    const { moved } = this;
     this.moved = null;
+    if (moved === null) return [];
+    const ids = new Set(owned.map(({ id }) => id));
+    for (const [runId, execution] of [...this.executions]) {
+      if (execution.isOwned && !ids.has(runId) && !moved.has(runId)) this.dropLost(runId);
+    }
     return owned.filter(({ id }) => !this.executions.has(id) && !moved.has(id));
+  }
+
+  /** Drops a run that this process no longer owns. */
+  dropLost(runId: string): void {
+    const execution = this.executions.get(runId);
+    if (execution === undefined) return;
+    const { epoch } = execution;
+    execution.drop(new LeaseLostError({ runId, worker: execution.worker, epoch }));
   }
 
   onParked(execution: RunExecution): void {

@@ -1,0 +1,67 @@
+import { afterEach } from 'vitest';
+import {
+  DurableEngine,
+  type EngineOptions,
+  InMemoryStateStore,
+  type StepDefinition,
+  type WorkflowCtx,
+} from '../src/index.js';
+
+const engines: DurableEngine[] = [];
+
+afterEach(async () => {
+  await Promise.all(engines.splice(0).map((engine) => engine.stop()));
+});
+
+export type Body = (ctx: WorkflowCtx, input: never) => Promise<unknown>;
+
+export interface TestEngine extends Partial<EngineOptions> {
+  readonly workflows: Readonly<Record<string, Body>>;
+  readonly steps?: readonly StepDefinition[];
+  readonly version?: string;
+}
+
+/** An engine that is stopped after the test. Workflows are registered under version '1'. */
+export async function startEngine(options: TestEngine): Promise<DurableEngine> {
+  const { workflows, steps = [], version = '1', ...rest } = options;
+  const engine = new DurableEngine({
+    store: new InMemoryStateStore(),
+    worker: { maxPoll: 50 },
+    ...rest,
+  });
+  for (const [name, run] of Object.entries(workflows)) {
+    engine.registerWorkflow({ name, version, run, source: name });
+  }
+  for (const step of steps) engine.registerStep(step);
+  await engine.start();
+  engines.push(engine);
+  return engine;
+}
+
+/** Starts a run of `wf` and waits for its end. */
+export async function runToEnd(engine: DurableEngine, input: unknown = null) {
+  const { runId } = await engine.startRun('wf', input);
+  return { runId, ...(await engine.waitForRun(runId, { timeout: '10s' })) };
+}
+
+/** Polls until the condition holds. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 5_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Kills an engine as a dying process would, and starts another on the same store that takes its runs over at once. */
+export async function crashAndTakeOver(
+  engine: DurableEngine,
+  next: TestEngine & { readonly store: InMemoryStateStore },
+): Promise<DurableEngine> {
+  engine.kill();
+  engines.splice(engines.indexOf(engine), 1);
+  return startEngine({ worker: { maxPoll: 20, lease: 150, heartbeat: 50 }, ...next });
+}

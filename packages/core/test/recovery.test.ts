@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest';
+import { InMemoryStateStore, type WorkflowCtx } from '../src/index.js';
+import { crashAndTakeOver, runToEnd, startEngine, until } from './harness.js';
+
+const FAST = { maxPoll: 20, lease: 150, heartbeat: 50 } as const;
+
+describe('recovery', () => {
+  it('does not run recorded steps again, and runs the interrupted one again with the same attempt', async () => {
+    const store = new InMemoryStateStore();
+    const bodies: string[] = [];
+    let hang = true;
+    const wf = async (ctx: WorkflowCtx) => {
+      const random = [ctx.random(), ctx.uuid()];
+      const at = ctx.now().getTime();
+      const side = ctx.sideEffect(() => Math.random());
+      const a = await ctx.step('a', () => {
+        bodies.push('a');
+        return Math.random();
+      });
+      const b = await ctx.step('b', (step) => {
+        bodies.push(`b${step.attempt}`);
+        return hang ? new Promise(() => {}) : 'b';
+      });
+      return { random, at, side, a, b, again: [ctx.random(), ctx.uuid()] };
+    };
+    const first = await startEngine({ store, worker: FAST, workflows: { wf } });
+    const { runId } = await first.startRun('wf', null);
+    await until(() => bodies.includes('b1'));
+    hang = false;
+    const second = await crashAndTakeOver(first, { store, workflows: { wf } });
+    const result = await second.waitForRun(runId, { timeout: '5s' });
+    expect(result.status).toBe('completed');
+    expect(bodies).toEqual(['a', 'b1', 'b1']);
+    const history = await second.history(runId);
+    expect(history.map(({ seq, kind, name }) => `${seq} ${kind} ${name}`)).toEqual([
+      '1 sideEffect sideEffect',
+      '2 step a',
+      '3 step b',
+    ]);
+    const { output } = result as { output: { side: number; a: number } };
+    expect([output.side, output.a]).toEqual([history[0]?.result, history[1]?.result]);
+  });
+
+  it('replays combinators, sleeps and signals to the same result from an evicted coroutine', async () => {
+    const bodies: string[] = [];
+    const engine = await startEngine({
+      worker: { ...FAST, residentCount: 0 },
+      workflows: {
+        wf: async (ctx) => {
+          const log: string[] = [];
+          for (let i = 0; i < 3; i += 1) {
+            const winner = await Promise.race([
+              ctx.sleep(10 + i).then(() => 'sleep'),
+              ctx.step(`s${i}`, async () => {
+                bodies.push(`s${i}`);
+                return `s${i}`;
+              }),
+            ]);
+            log.push(winner);
+            await ctx.sleep(1);
+          }
+          log.push(ctx.uuid());
+          const got = await ctx.waitForSignal<string>('go', { timeout: '5s' });
+          return [...log, got];
+        },
+      },
+    });
+    const { runId } = await engine.startRun('wf', null);
+    await until(async () =>
+      (await engine.getRun(runId)).waitingFor.some(({ kind }) => kind === 'signal'),
+    );
+    expect(engine.residentRuns).toBe(0);
+    await engine.signal('go', 'now');
+    const result = await engine.waitForRun(runId, { timeout: '5s' });
+    expect(result).toMatchObject({ output: ['s0', 's1', 's2', expect.any(String), 'now'] });
+    expect(bodies).toEqual(['s0', 's1', 's2']);
+  });
+
+  it('keeps a patch decision', async () => {
+    const store = new InMemoryStateStore();
+    const seen: boolean[] = [];
+    const before = async (ctx: WorkflowCtx) => {
+      await ctx.step('old', () => 1);
+      await ctx.waitForSignal('go');
+      return 'old code';
+    };
+    const after = async (ctx: WorkflowCtx) => {
+      const patched = ctx.patched('new-step');
+      seen.push(patched);
+      if (patched) await ctx.step('new', () => 2);
+      await ctx.step('old', () => 1);
+      await ctx.waitForSignal('go');
+      return ctx.patched('new-step') ? 'patched' : 'unpatched';
+    };
+    const first = await startEngine({ store, worker: FAST, workflows: { wf: before } });
+    const { runId: old } = await first.startRun('wf', null);
+    await until(async () => (await first.getRun(old)).status === 'suspended');
+    const second = await crashAndTakeOver(first, { store, workflows: { wf: after } });
+    const { runId: fresh } = await second.startRun('wf', null);
+    await until(async () => (await second.getRun(fresh)).status === 'suspended');
+    const third = await crashAndTakeOver(second, { store, workflows: { wf: after } });
+    await third.signal('go');
+    await third.signal('go');
+    expect(await third.waitForRun(old, { timeout: '5s' })).toMatchObject({ output: 'unpatched' });
+    expect(await third.waitForRun(fresh, { timeout: '5s' })).toMatchObject({ output: 'patched' });
+    expect(seen).toEqual([true, false, true]);
+  });
+});
+
+describe('a body that does not fit its history', () => {
+  it('is blocked with what was recorded and what was asked for, and goes on after a repaired deploy', async () => {
+    const store = new InMemoryStateStore();
+    const original = async (ctx: WorkflowCtx) => {
+      await ctx.step('charge', () => 1);
+      await ctx.waitForSignal('go');
+      return 'done';
+    };
+    const broken = async (ctx: WorkflowCtx) => {
+      await ctx.step('refund', () => 2);
+      await ctx.waitForSignal('go');
+    };
+    const first = await startEngine({ store, worker: FAST, workflows: { wf: original } });
+    const { runId } = await first.startRun('wf', null);
+    await until(async () => (await first.getRun(runId)).status === 'suspended');
+    const second = await crashAndTakeOver(first, { store, workflows: { wf: broken } });
+    await second.signal('go');
+    await until(async () => (await second.getRun(runId)).status === 'blocked');
+    const { reason } = await second.getRun(runId);
+    expect(reason).toContain('step "charge"');
+    expect(reason).toContain('step "refund"');
+    await expect(second.waitForRun(runId)).rejects.toMatchObject({ code: 'RUN_BLOCKED' });
+    const third = await crashAndTakeOver(second, { store, workflows: { wf: original } });
+    await third.retry(runId);
+    expect(await third.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 'done' });
+  });
+
+  it('that leaves recorded operations out is blocked', async () => {
+    const store = new InMemoryStateStore();
+    const original = async (ctx: WorkflowCtx) => {
+      await Promise.all([ctx.step('a', () => 1), ctx.step('b', () => 2)]);
+      await ctx.waitForSignal('go');
+    };
+    const shorter = async (ctx: WorkflowCtx) => {
+      await ctx.step('a', () => 1);
+      await ctx.waitForSignal('go');
+    };
+    const first = await startEngine({ store, worker: FAST, workflows: { wf: original } });
+    const { runId } = await first.startRun('wf', null);
+    await until(async () => (await first.getRun(runId)).status === 'suspended');
+    const second = await crashAndTakeOver(first, { store, workflows: { wf: shorter } });
+    await second.signal('go');
+    await until(async () => (await second.getRun(runId)).status === 'blocked');
+    expect((await second.getRun(runId)).error).toMatchObject({ code: 'DETERMINISM' });
+  });
+
+  it('that awaits something foreign is blocked, with the step after which it happened', async () => {
+    const engine = await startEngine({
+      workflows: {
+        wf: async (ctx) => {
+          await ctx.step('first', () => 1);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          await ctx.step('second', () => 2);
+        },
+      },
+    });
+    const { runId } = await engine.startRun('wf', null);
+    await expect(engine.waitForRun(runId, { timeout: '5s' })).rejects.toMatchObject({
+      code: 'RUN_BLOCKED',
+    });
+    const { error } = await engine.getRun(runId);
+    expect(error).toMatchObject({ code: 'FOREIGN_AWAIT' });
+    expect((error as Error).message).toContain("step 'first' (position 1)");
+  });
+
+  it('that goes on outside its window beside a pending operation is noticed', async () => {
+    const engine = await startEngine({
+      workflows: {
+        wf: async (ctx) => {
+          const foreign = async () => {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            await ctx.step('foreign', () => 2);
+          };
+          await Promise.all([
+            ctx.step('long', () => new Promise((r) => setTimeout(r, 500))),
+            foreign(),
+          ]);
+        },
+      },
+    });
+    const { runId } = await engine.startRun('wf', null);
+    await expect(engine.waitForRun(runId, { timeout: '5s' })).rejects.toThrow(/foreign/);
+  });
+});
+
+describe('retry', () => {
+  it('keeps recorded results, runs the failed step again, and opens a branch', async () => {
+    const bodies: string[] = [];
+    let broken = true;
+    const engine = await startEngine({
+      retry: { initialDelay: 1 },
+      workflows: {
+        wf: async (ctx) => {
+          const a = await ctx.step('a', () => {
+            bodies.push('a');
+            return 'a';
+          });
+          const b = await ctx.step('b', () => {
+            bodies.push('b');
+            if (broken) throw new Error('down');
+            return 'b';
+          });
+          return a + b;
+        },
+      },
+    });
+    const { runId, status } = await runToEnd(engine);
+    expect(status).toBe('failed');
+    broken = false;
+    expect(await engine.retry(runId)).toMatchObject({ branch: 1 });
+    expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 'ab' });
+    expect(bodies).toEqual(['a', 'b', 'b', 'b', 'b']);
+    expect((await engine.history(runId, { branch: 0 })).map(({ type }) => type)).toEqual([
+      'completed',
+      'attemptFailed',
+      'attemptFailed',
+      'failed',
+    ]);
+    await expect(engine.retry(runId)).rejects.toMatchObject({ code: 'RUN_STATE', httpStatus: 409 });
+  });
+});
