@@ -38,6 +38,8 @@ export class ClaimLoop {
   private resync = false;
   private pollMs = MIN_POLL_MS;
   private running = false;
+  /** The last claim left due runs behind, for want of capacity. */
+  private starved = false;
 
   constructor(options: ClaimLoopOptions) {
     this.options = options;
@@ -65,6 +67,11 @@ export class ClaimLoop {
       this.scheduled = false;
       void this.poll();
     });
+  }
+
+  /** A run has left the process: if others are waiting for its place, look at once. */
+  capacityFreed(): void {
+    if (this.starved && !this.inFlight) this.kick();
   }
 
   /** An answer of the store that may have changed ownership was lost. */
@@ -101,6 +108,7 @@ export class ClaimLoop {
       const result = await store.claim({ worker, namespace, serves: serves(), limit, resync });
       if (!this.running || worker !== this.options.worker()) return MIN_POLL_MS;
       clock.sample(result.now);
+      this.starved = result.more;
       onClaimed(result, worker);
       return this.nextDelay(result, limit);
     } catch (error) {
@@ -112,7 +120,7 @@ export class ClaimLoop {
 
   private nextDelay(result: ClaimResult, limit: number): number {
     if (result.claimed.length + result.wakes.length > 0) this.pollMs = MIN_POLL_MS;
-    if (result.more && limit > 0) return MIN_POLL_MS;
+    if (result.more && this.options.capacity() > 0) return 0;
     const delay = this.backOff();
     if (result.nextWakeAt === null || limit === 0) return delay;
     return Math.max(0, Math.min(delay, result.nextWakeAt - this.options.clock.now()));

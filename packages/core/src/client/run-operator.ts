@@ -94,11 +94,12 @@ export class RunOperator {
   async cancel(runId: string, reason?: string): Promise<RunView> {
     const run = await this.require(runId);
     if (isTerminal(run.status)) return this.refuseUnless(run, 'cancel', run.status === 'cancelled');
-    if (run.status === 'pending' && (await this.cancelPending(run, reason)))
+    if (run.status === 'blocked') return this.terminate(run.id, reason);
+    if (run.status === 'pending' && (await this.cancelPending(run, reason))) {
       return this.get(run.id);
+    }
     const { woken } = await this.options.messages.submit(cancelMessage(run.id, reason ?? null));
     this.options.onWoken(woken);
-    if (run.status === 'blocked') return this.terminate(run.id, reason);
     return this.get(run.id);
   }
 

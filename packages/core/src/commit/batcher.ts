@@ -58,9 +58,14 @@ export class Batcher<I, O> {
     });
   }
 
+  /** Whether nothing is queued or in flight. */
+  get isIdle(): boolean {
+    return !this.inFlight && this.queue.length === 0;
+  }
+
   /** Resolves when nothing is queued or in flight. */
   whenIdle(): Promise<void> {
-    if (!this.inFlight && this.queue.length === 0) return Promise.resolve();
+    if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.idleListeners.push(resolve));
   }
 
@@ -150,7 +155,7 @@ export class Batcher<I, O> {
   }
 
   private becomeIdle(): void {
-    if (this.inFlight || this.queue.length > 0) return;
+    if (!this.isIdle) return;
     const listeners = this.idleListeners;
     this.idleListeners = [];
     for (const listener of listeners) listener();

@@ -45,6 +45,11 @@ export function isWindowOpen(owner: object): boolean {
   return openOwner === owner;
 }
 
+/** Whether no window is open or queued. */
+export function isIdle(): boolean {
+  return !pumping;
+}
+
 /** Resolves when no window is open or queued. */
 export function whenIdle(): Promise<void> {
   if (!pumping) return Promise.resolve();

@@ -13,6 +13,7 @@ import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
 import { startTimer } from '../remote/watchdog.js';
 import type { Coroutine } from '../replay/coroutine.js';
+import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
 import type { ClaimResult, CommitResult, StateStore } from '../store/state-store.js';
@@ -146,24 +147,36 @@ export class Executor {
   }
 
   /**
-   * Stops in the order of trap B49: claim nothing, let running steps end until the deadline, abort the rest, commit what
-   * has ended, give back what is left.
+   * Stops in the order of trap B49: claim nothing and start no step, let running steps end until the deadline, commit
+   * what has ended, fire the signals of the rest, give back what is left. A step that is stopped so is not recorded as
+   * failed: it runs again elsewhere, as the same attempt.
    */
   async stop(timeoutMs: number): Promise<void> {
     this.draining = true;
     this.claims.stop();
     this.sweep.stop();
-    const { runtime } = this.options.settings;
-    await Promise.race([
-      this.localSteps.whenIdle(),
-      new Promise<void>((resolve) => runtime.scheduler.setTimer(resolve, timeoutMs)),
-    ]);
-    this.table.abortSteps();
-    await this.options.turns.whenIdle();
+    await this.stepsEnded(timeoutMs);
+    await this.settled();
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
     await this.options.store.releaseWorker(this.lease.worker);
+  }
+
+  private async stepsEnded(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stopTimer = startTimer(this.options.settings.runtime, timeoutMs, resolve);
+    await Promise.race([this.localSteps.whenIdle(), promise]);
+    stopTimer();
+  }
+
+  /** Outcomes that are here are delivered, and what they led to is durable. */
+  private async settled(): Promise<void> {
+    const { turns } = this.options;
+    do {
+      await whenIdle();
+      await turns.whenIdle();
+    } while (!turns.isIdle || !isIdle());
   }
 
   kill(): void {
@@ -263,8 +276,14 @@ export class Executor {
       stopping: () => this.draining,
       onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
       onWoken: (runIds) => this.hint(runIds),
-      onParked: (execution) => this.table.onParked(execution),
-      onClosed: (execution) => this.table.onClosed(execution),
+      onParked: (execution) => {
+        this.table.onParked(execution);
+        this.claims.capacityFreed();
+      },
+      onClosed: (execution) => {
+        this.table.onClosed(execution);
+        this.claims.capacityFreed();
+      },
       onBlocked: (run, error) =>
         runtime.logger.error(error.message, { runId: run.id, workflow: run.workflow }),
     };

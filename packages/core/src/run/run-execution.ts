@@ -33,7 +33,7 @@ import { type Delivery, settle } from '../decide/settlement.js';
 import type { TurnDraft } from '../decide/turn-draft.js';
 import { describeWaiting, isActive } from '../decide/waiting.js';
 import { withdraw } from '../decide/withdraw.js';
-import { CancelledError, LeaseLostError, ShutdownError } from '../errors/errors.js';
+import { CancelledError, LeaseLostError } from '../errors/errors.js';
 import type { HistoryEvent } from '../model/history.js';
 import type { Arrival } from '../model/message.js';
 import type { RunOutcome, RunRecord } from '../model/run.js';
@@ -119,7 +119,7 @@ export class RunExecution {
   /** Starts the run, or replays it from `history`, and then takes what has arrived. `now`: database time of the claim. */
   begin(history: readonly HistoryEvent[], arrivals: readonly Arrival[], now: number): void {
     this.timeReached = now;
-    if (history.length === 0 && this.endBeforeStart(arrivals)) return;
+    if (this.run.epoch === 1 && this.endBeforeStart(arrivals)) return;
     this.replay(history, arrivals);
   }
 
@@ -162,11 +162,6 @@ export class RunExecution {
     this.host.onClosed(this);
   }
 
-  /** The process stops: running steps are asked to stop, and nothing new is started. */
-  abortSteps(): void {
-    for (const step of this.localSteps.values()) step.abort(new ShutdownError());
-  }
-
   // ---- coroutine -------------------------------------------------------------------------------------------------
 
   private newState(): RunState {
@@ -190,7 +185,7 @@ export class RunExecution {
 
   private replay(history: readonly HistoryEvent[], arrivals: readonly Arrival[]): void {
     this.phase = 'replaying';
-    this.held = [...arrivals];
+    this.held.push(...arrivals);
     this.state = this.newState();
     const coroutine = this.newCoroutine(history);
     this.coroutine = coroutine;
@@ -340,7 +335,8 @@ export class RunExecution {
     if (cancel === null) return;
     this.delivering = true;
     for (const step of [...this.localSteps.values()]) step.abort(this.cancelledError());
-    this.coroutine.deliverCancel(cancel.seq, cancel.at, () => this.afterWindow());
+    const { coroutine } = this;
+    coroutine.deliverCancel(cancel.seq, cancel.at, () => this.afterWindow(coroutine));
   }
 
   private deliver(delivery: Delivery): void {
@@ -350,10 +346,12 @@ export class RunExecution {
     if (!value.ok) return;
     this.delivering = true;
     const settlement = { position, kind: recordedKind(request), name, ok, value: value.value };
-    this.coroutine.deliver(seq, at, settlement, () => this.afterWindow());
+    const { coroutine } = this;
+    coroutine.deliver(seq, at, settlement, () => this.afterWindow(coroutine));
   }
 
-  private afterWindow(): void {
+  private afterWindow(coroutine: Coroutine): void {
+    if (coroutine !== this.coroutine) return;
     this.delivering = false;
     if (this.phase !== 'live') return;
     this.takeAll(this.coroutine.takeAsked());
@@ -592,6 +590,7 @@ export class RunExecution {
       ...this.inputs.filter(({ input }) => input === 'attempt'),
     ];
     this.taken.clear();
+    this.held = [];
     this.delivering = false;
     this.host.reload(this.run, (history, arrivals) => {
       if (this.phase !== 'replaying') return;

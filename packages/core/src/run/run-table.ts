@@ -109,11 +109,6 @@ export class RunTable {
     this.evictTimer = null;
   }
 
-  /** Asks all running local steps to stop. */
-  abortSteps(): void {
-    for (const execution of [...this.executions.values()]) execution.abortSteps();
-  }
-
   private adoptKnown(item: ClaimedRun, now: number): boolean {
     const { run, arrivals } = item;
     this.moved?.add(run.id);

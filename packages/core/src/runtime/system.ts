@@ -7,7 +7,7 @@ import type { Clock, Logger, Runtime, TimerHandle } from './runtime.js';
 /** The machine's clock. */
 export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** The real thing: wall clock, Node's timers, cryptographic randomness. Timers do not keep a process alive. */
+/** The real thing: wall clock, Node's timers, cryptographic randomness. */
 export function createSystemRuntime(logger: Logger): Runtime {
   return {
     clock: systemClock,

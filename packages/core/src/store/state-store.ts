@@ -13,6 +13,9 @@
  * worker owns come back as `wakes`, due rows of runs that others own are left for them. A turn removes or postpones the
  * ready row of its run only if nothing is waiting to be received; otherwise a due row stays (semantics.md, ruling 3).
  *
+ * Every call ends, with an answer or with an error, within a time that the store sets: a connection that hangs is the
+ * store's to give up.
+ *
  * Lock order everywhere: signal tokens, then runs, then ready rows, each sorted. Senders never lock runs.
  */
 import type { HistoryEvent } from '../model/history.js';
