@@ -18,8 +18,8 @@ export const OUTLINE_PROPS = 16;
 
 /**
  * Characters after which encoding stops without knowing the whole size. Above the limit, so that the message can name
- * the size in most cases; finite, so that a small graph of shared references cannot grow without end.
+ * the size in many cases; finite, so that a small graph of shared references cannot grow without end.
  */
 export function characterBudget(maxBytes: number): number {
-  return Math.min(maxBytes * 4, 2 ** 28);
+  return Math.min(maxBytes * 2, 2 ** 28);
 }

@@ -76,6 +76,6 @@ export function uuidV7(nowMs: number, random16: Uint8Array): string {
   }
   const stamp = time.toString(16).padStart(12, '0');
   const random = Buffer.from(random16).toString('hex');
-  const variant = VARIANTS.charAt((random16[8] ?? 0) % VARIANTS.length);
+  const variant = VARIANTS.charAt(((random16[8] ?? 0) >> 4) & 3);
   return `${stamp.slice(0, 8)}-${stamp.slice(8)}-7${random.slice(13, 16)}-${variant}${random.slice(17, 20)}-${random.slice(20)}`;
 }
