@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { InMemoryStateStore, type WorkflowCtx } from '../src/index.js';
+import { z } from 'zod';
+import {
+  InMemoryStateStore,
+  remoteStep,
+  type StepDefinition,
+  type WorkflowCtx,
+} from '../src/index.js';
 import { crashAndTakeOver, runToEnd, startEngine, until } from './harness.js';
 
 const FAST = { maxPoll: 20, lease: 150, heartbeat: 50 } as const;
@@ -226,5 +232,66 @@ describe('retry', () => {
       'failed',
     ]);
     await expect(engine.retry(runId)).rejects.toMatchObject({ code: 'RUN_STATE', httpStatus: 409 });
+  });
+});
+
+describe('a shutdown', () => {
+  it('hands a remote step that did not end in time to another process', async () => {
+    const store = new InMemoryStateStore();
+    const contract = remoteStep({ name: 'slow', input: z.null(), output: z.string() });
+    const bodies: string[] = [];
+    const step = (name: string, invoke: () => unknown): StepDefinition => ({
+      name: 'slow',
+      contract: contract as never,
+      invoke: () => {
+        bodies.push(name);
+        return invoke();
+      },
+      source: name,
+    });
+    const workflows = { wf: (ctx: WorkflowCtx) => ctx.remote(contract, null) };
+    const first = await startEngine({
+      store,
+      shutdownTimeout: 20,
+      workflows,
+      steps: [step('first', () => new Promise(() => {}))],
+    });
+    const { runId } = await first.startRun('wf', null);
+    await until(() => bodies.length === 1);
+    const second = await startEngine({ store, workflows, steps: [step('second', () => 'done')] });
+    await first.stop();
+    expect(await second.waitForRun(runId, { timeout: '8s' })).toMatchObject({ output: 'done' });
+    expect(bodies).toEqual(['first', 'second']);
+  }, 10_000);
+
+  it('lets a running step end, records it, and starts no other', async () => {
+    const store = new InMemoryStateStore();
+    const bodies: string[] = [];
+    let finish = () => {};
+    const workflows = {
+      wf: async (ctx: WorkflowCtx) => {
+        await ctx.step('a', () => {
+          bodies.push('a');
+          return new Promise<void>((resolve) => {
+            finish = resolve;
+          });
+        });
+        await ctx.step('b', () => {
+          bodies.push('b');
+        });
+      },
+    };
+    const first = await startEngine({ store, workflows });
+    const { runId } = await first.startRun('wf', null);
+    await until(() => bodies.length === 1);
+    const stopping = first.stop();
+    finish();
+    await stopping;
+    expect(bodies).toEqual(['a']);
+    const second = await startEngine({ store, workflows });
+    expect(await second.waitForRun(runId, { timeout: '5s' })).toMatchObject({
+      status: 'completed',
+    });
+    expect(bodies).toEqual(['a', 'b']);
   });
 });

@@ -62,6 +62,23 @@ describe('a remote step in the same process', () => {
     expect(attempts).toBe(1);
   });
 
+  it('hands the progress of a failed attempt to the next', async () => {
+    const seen: unknown[] = [];
+    const engine = await startEngine({
+      steps: [
+        handler((_input, { heartbeat, attempt, progress }) => {
+          seen.push(progress);
+          heartbeat({ done: attempt * 10 });
+          if (attempt < 3) throw new Error('again');
+          return { id: 'ok' };
+        }),
+      ],
+      workflows: { wf: (ctx) => ctx.remote(charge, { cents: 1 }) },
+    });
+    expect(await runToEnd(engine)).toMatchObject({ status: 'completed' });
+    expect(seen).toEqual([undefined, { done: 10 }, { done: 20 }]);
+  });
+
   it('refuses input and output that do not fit the contract, naming the field', async () => {
     let called = 0;
     const engine = await startEngine({

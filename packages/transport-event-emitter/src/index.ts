@@ -1,1 +1,1 @@
-export {};
+export { EventEmitterTransport } from './event-emitter.transport.js';

@@ -9,6 +9,8 @@ export interface RemoteResult {
   /** Who ran it. */
   readonly worker: string;
   readonly startedAt: number | null;
+  /** The last progress that the attempt reported, encoded; absent if none. The next attempt gets it. */
+  readonly progress?: string;
 }
 
 /** What can be put into a run's inbox. Signals are not among them: they name a token, not a run. */

@@ -9,7 +9,7 @@
 import type { DatabaseClock } from '../claim/database-clock.js';
 import { Batcher } from '../commit/batcher.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
-import type { DeliverResult, StateStore, TaskResult } from '../store/state-store.js';
+import type { DeliverResult, RemoteTask, StateStore, TaskResult } from '../store/state-store.js';
 import type { TaskHeartbeat, Transport, TransportSink } from '../transport/transport.js';
 
 export interface DispatcherOptions {
@@ -27,13 +27,15 @@ export interface DispatcherOptions {
 
 const BATCH = 200;
 const MIN_PAUSE_MS = 20;
-const IDLE_PAUSE_MS = 5_000;
+const IDLE_PAUSE_MS = 1_000;
 const EXTEND_PAUSE_MS = 1_000;
 
 export class Dispatcher implements TransportSink {
   private readonly options: DispatcherOptions;
   private readonly results: Batcher<TaskResult, DeliverResult>;
   private readonly alive = new Set<string>();
+  /** Tasks that were handed to handlers of this process and have no result yet. */
+  private readonly outstanding = new Set<string>();
   private pollTimer: TimerHandle | null = null;
   private extendTimer: TimerHandle | null = null;
   private polling = false;
@@ -65,8 +67,10 @@ export class Dispatcher implements TransportSink {
     this.polling = true;
   }
 
+  /** Call it when the transport is closed: what has no result by then is visible to other processes at once. */
   async stop(): Promise<void> {
     await this.results.whenIdle();
+    if (this.outstanding.size > 0) await this.options.store.extendTasks([...this.outstanding], 0);
     this.kill();
   }
 
@@ -98,6 +102,7 @@ export class Dispatcher implements TransportSink {
 
   async result(result: TaskResult): Promise<void> {
     this.alive.delete(result.taskId);
+    this.outstanding.delete(result.taskId);
     const { woken } = await this.results.submit(result);
     this.options.onWoken(woken);
   }
@@ -147,13 +152,20 @@ export class Dispatcher implements TransportSink {
   private async takeOnce(): Promise<number> {
     const { store, transport, clock, namespace, worker, served, visibilityMs } = this.options;
     const steps = transport.reach === 'process' ? served() : null;
+    if (steps?.length === 0) return IDLE_PAUSE_MS;
     const request = { worker: worker(), namespace, limit: BATCH, visibilityMs, steps };
     const { tasks, nextVisibleAt } = await store.takeTasks(request);
     if (!this.running) return IDLE_PAUSE_MS;
-    if (tasks.length > 0) await transport.dispatch(tasks);
+    if (tasks.length > 0) await this.dispatch(tasks);
     if (tasks.length === BATCH) return 0;
     if (nextVisibleAt === null) return IDLE_PAUSE_MS;
     return Math.min(IDLE_PAUSE_MS, Math.max(MIN_PAUSE_MS, nextVisibleAt - clock.now()));
+  }
+
+  private async dispatch(tasks: readonly RemoteTask[]): Promise<void> {
+    const { transport } = this.options;
+    if (transport.reach === 'process') for (const { id } of tasks) this.outstanding.add(id);
+    await transport.dispatch(tasks);
   }
 
   private clear(timer: TimerHandle | null): void {

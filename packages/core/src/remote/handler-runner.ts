@@ -51,6 +51,7 @@ class AttemptRun implements RunningAttempt {
   readonly #silence: Watchdog | undefined;
   #state: 'queued' | 'running' | 'ended' = 'queued';
   #settle: (outcome: Outcome) => void = () => {};
+  #progress: string | undefined;
 
   constructor(attempt: Attempt, host: TransportHost) {
     this.#attempt = attempt;
@@ -83,7 +84,8 @@ class AttemptRun implements RunningAttempt {
       this.#settle = resolve;
     });
     const encoded = encodeOutcome(outcome, task.step, this.#host.codec);
-    return { attempt: task.attempt, worker, startedAt, ...encoded };
+    const progress = this.#progress === undefined ? {} : { progress: this.#progress };
+    return { attempt: task.attempt, worker, startedAt, ...encoded, ...progress };
   }
 
   async #run(): Promise<void> {
@@ -115,6 +117,7 @@ class AttemptRun implements RunningAttempt {
     if (this.#state === 'ended') return;
     const { codec } = this.#host;
     const encoded = progress === undefined ? undefined : codec.encode(progress, 'progress');
+    this.#progress = encoded ?? this.#progress;
     this.#silence?.touch();
     this.#reporter.report(encoded);
   }

@@ -115,10 +115,12 @@ export class LocalStep implements StepContext {
     return (progress === null ? undefined : this.env.codec.decode(progress)) as Json;
   }
 
-  heartbeat(progress?: Json): void {
+  /** Bound, since steps take their context apart. */
+  readonly heartbeat = (progress?: Json): void => {
     this.silence?.touch();
-    if (progress !== undefined) this.lastProgress = this.env.codec.encode(progress, 'progress');
-  }
+    if (progress === undefined) return;
+    this.lastProgress = this.env.codec.encode(progress, 'progress');
+  };
 
   /** Fires the signal; the attempt's real outcome is still awaited. An attempt that has no slot yet ends with `reason`. */
   abort(reason: Error): void {

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { AppModule } from './app.module';
+import { CheckoutController } from './checkout.controller';
+import { ChargeWorkflow, Payments } from './payments';
+
+/** The landing page's module as it is, and what the page leaves to the reader. */
+@Module({
+  imports: [AppModule],
+  controllers: [CheckoutController],
+  providers: [Payments, ChargeWorkflow],
+})
+export class MainModule {}
