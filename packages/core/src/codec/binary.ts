@@ -55,13 +55,15 @@ export function binaryContent(value: object, prototype: object): BinaryContent |
   return { kind, bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
 }
 
-/** A fresh value of that kind over a copy of the bytes; undefined if the kind is unknown or the length does not fit. */
+/**
+ * A fresh value of that kind over a copy of the bytes; undefined if the kind is unknown.
+ *
+ * @throws RangeError if the bytes are not a whole number of elements
+ */
 export function fromBinary({ kind, bytes }: BinaryContent): object | undefined {
   if (kind === 'Buffer') return Buffer.from(bytes);
   const memory = new Uint8Array(bytes).buffer;
   if (kind === 'ArrayBuffer') return memory;
   const view = VIEWS.get(kind);
-  if (view === undefined) return undefined;
-  const width = (view as { readonly BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
-  return memory.byteLength % width === 0 ? new view(memory) : undefined;
+  return view === undefined ? undefined : new view(memory);
 }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, vi } from 'vitest';
 import { CodecError, UnserializableValueError } from '../errors/errors.js';
 import { type ClassCodec, createCodec, decode, encode } from './codec.js';
@@ -122,6 +123,24 @@ describe('values that are refused', () => {
       Object.assign(new Error('e'), { fn() {} }),
       '$.fn',
       'is the function "fn"',
+    ],
+    [
+      'a symbol key of an Error',
+      { e: Object.assign(new Error('e'), { [Symbol('s')]: 1 }) },
+      '$.e',
+      'has the key Symbol(s)',
+    ],
+    [
+      'a subclass that has the name of its base, of another realm',
+      [runInNewContext('const Base = Date; new (class Date extends Base {})()')],
+      '$[0]',
+      'is an instance of Date',
+    ],
+    [
+      'a class of another realm that is called Object',
+      [runInNewContext('new (class Object {})()')],
+      '$[0]',
+      'is an object with a prototype of its own',
     ],
     [
       'a hole beside a property',

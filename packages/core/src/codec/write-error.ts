@@ -1,4 +1,3 @@
-import { PayloadTooLargeError } from '../errors/errors.js';
 import type { Writer } from './writer.js';
 
 /** Properties of an error that are stored by name, whether or not they are enumerable. */
@@ -40,8 +39,7 @@ function writePart(writing: ErrorWriting, key: string): string | undefined {
     const start = cut(outline.partLength, key, value);
     if (start !== undefined) return start;
   } catch (problem) {
-    const tooLarge = problem instanceof PayloadTooLargeError && outline === undefined;
-    if (!lenient || tooLarge) throw problem;
+    if (!lenient) throw problem;
   }
   dropped.push(key);
   return undefined;

@@ -118,5 +118,9 @@ export function takeRemote(
   const waiting = state.waiting.get(position);
   if (waiting?.is !== 'remote' || waiting.attempt !== result.attempt || waiting.taskId === null)
     return null;
-  return endAttempt(state, waiting, { ...checked, startedAt: result.startedAt, progress: result.progress ?? null });
+  return endAttempt(state, waiting, {
+    ...checked,
+    startedAt: result.startedAt,
+    progress: result.progress ?? null,
+  });
 }

@@ -74,7 +74,9 @@ export function cleanupIsOver({ cancel }: RunState, now: number): boolean {
 /** Undoes what a pending operation has set going outside the process. The operation itself stays the caller's. */
 export function giveUp(state: RunState, waiting: Waiting): void {
   const { position } = waiting.operation;
-  if (waiting.is === 'signal') {
+  if (waiting.is === 'step') {
+    if (waiting.phase === 'running') state.draft.stops.push(position);
+  } else if (waiting.is === 'signal') {
     state.draft.withdrawals.push({ token: waiting.token, position, deadline: null });
   } else if (waiting.is === 'remote' && waiting.taskId !== null) {
     state.draft.endedTasks.push(waiting.taskId);

@@ -46,6 +46,8 @@ export class TurnDraft {
   readonly messages: InboxMessage[] = [];
   /** Positions of local steps that start when this turn is durable (T3). */
   readonly starts: number[] = [];
+  /** Positions whose local attempts are dropped when this turn is durable. */
+  readonly stops: number[] = [];
   /** Remote tasks whose handlers are asked to stop when this turn is durable. */
   readonly cancelledTasks: string[] = [];
 

@@ -12,54 +12,35 @@
  *
  * Life: `replaying → live ⇄ parked → closed`. Parked = suspended in the store, kept here as a cache (semantics.md, 2).
  */
-
 import { nextChildResult, takeChild, takeRemote, takeSignal } from '../decide/arrivals.js';
-import type { AttemptEnd } from '../decide/attempts.js';
 import { endAttempt } from '../decide/attempts.js';
 import { nextRejection, takeCancel } from '../decide/cancel.js';
+import { cancelledBeforeStart, decideChange } from '../decide/change.js';
 import { nextDue, nextWakeAt } from '../decide/due.js';
-import {
-  abandonPending,
-  canSettle,
-  outcomeOf,
-  terminatedOutcome,
-  timedOutOutcome,
-} from '../decide/end.js';
-import { idempotencyKey } from '../decide/remote.js';
 import { restoreFacts, restoreOperation } from '../decide/restore.js';
 import { RunState } from '../decide/run-state.js';
 import { type Immediate, schedule } from '../decide/schedule.js';
 import { type Delivery, settle } from '../decide/settlement.js';
 import type { TurnDraft } from '../decide/turn-draft.js';
-import { describeWaiting, isActive } from '../decide/waiting.js';
 import { withdraw } from '../decide/withdraw.js';
 import { CancelledError, LeaseLostError } from '../errors/errors.js';
 import type { HistoryEvent } from '../model/history.js';
 import type { Arrival } from '../model/message.js';
-import type { RunOutcome, RunRecord } from '../model/run.js';
+import type { RunRecord } from '../model/run.js';
 import type { RunChange, Turn } from '../model/turn.js';
 import { type Asked, Coroutine } from '../replay/coroutine.js';
-import type { Operation } from '../replay/operation.js';
 import { recordedKind } from '../replay/operation.js';
-import { arrangeHistory, opensWindow } from '../replay/recorded.js';
+import { arrangeHistory } from '../replay/recorded.js';
 import type { CommitResult } from '../store/state-store.js';
-import { type CheckedPayload, checkRemoteResult, checkSignal } from './check-payload.js';
 import type { ExecutionHost } from './execution-host.js';
-import type { LocalStep } from './local-step.js';
+import { type CheckedArrival, Intake } from './intake.js';
+import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
+import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
 
 /** Something that has happened and is not yet in the draft. */
 type Input =
-  | {
-      readonly input: 'attempt';
-      readonly position: number;
-      readonly attempt: number;
-      readonly end: AttemptEnd;
-    }
-  | {
-      readonly input: 'arrival';
-      readonly arrival: Arrival;
-      readonly checked: CheckedPayload | null;
-    }
+  | { readonly input: 'attempt'; readonly ended: EndedAttempt }
+  | { readonly input: 'arrival'; readonly arrival: CheckedArrival }
   | { readonly input: 'immediate'; readonly immediate: Immediate };
 
 type Phase = 'replaying' | 'live' | 'releasing' | 'parked' | 'closed';
@@ -75,12 +56,9 @@ export class RunExecution {
   /** What arrived during a replay. */
   private held: Arrival[] = [];
   /** Ends of local attempts that are not durable yet: a reload has to deliver them again. */
-  private readonly unrecorded = new Map<number, Extract<Input, { input: 'attempt' }>>();
-  private readonly localSteps = new Map<number, LocalStep>();
-  /** Inbox messages that have been taken and whose turn is not durable yet. */
-  private readonly taken = new Set<string>();
-  /** Checks of payloads under way: they keep the run from being suspended. */
-  private checking = 0;
+  private readonly unrecorded = new Map<number, EndedAttempt>();
+  private readonly local: LocalAttempts;
+  private readonly intake: Intake;
   private delivering = false;
   private committing = false;
   private timeReached = 0;
@@ -92,6 +70,15 @@ export class RunExecution {
     this.run = run;
     this.state = this.newState();
     this.coroutine = this.newCoroutine(null);
+    this.local = new LocalAttempts(host.localSteps, (ended) => this.stepEnded(ended));
+    this.intake = new Intake({
+      codec: host.decideEnv.codec,
+      operationAt: (position) => this.state.waiting.get(position)?.operation,
+      onChecked: (arrival, later) => {
+        this.inputs.push({ input: 'arrival', arrival });
+        if (later) this.pump();
+      },
+    });
   }
 
   get epoch(): number {
@@ -145,20 +132,14 @@ export class RunExecution {
       return;
     }
     if (this.phase !== 'live') return;
-    for (const arrival of arrivals) {
-      if (this.taken.has(arrival.messageId)) continue;
-      this.taken.add(arrival.messageId);
-      this.check(arrival);
-    }
+    this.intake.take(arrivals);
     this.pump();
   }
 
   /** Gives the run up without a word to the store: somebody else has it, or the process stops. */
   drop(reason: Error): void {
     if (this.phase === 'closed') return;
-    this.close();
-    for (const step of this.localSteps.values()) step.drop(reason);
-    this.localSteps.clear();
+    this.close(reason);
     this.host.onClosed(this);
   }
 
@@ -186,61 +167,46 @@ export class RunExecution {
   private replay(history: readonly HistoryEvent[], arrivals: readonly Arrival[]): void {
     this.phase = 'replaying';
     this.held.push(...arrivals);
-    this.state = this.newState();
+    const state = this.newState();
     const coroutine = this.newCoroutine(history);
+    this.state = state;
     this.coroutine = coroutine;
-    restoreFacts(this.state, history);
-    const outcomes = history.filter(opensWindow);
-    let next = 0;
-    const step = () => {
-      if (this.coroutine !== coroutine || this.phase !== 'replaying') return;
-      const event = outcomes[next];
-      next += 1;
-      if (event === undefined) this.goLive(history);
-      else this.redeliver(event, step);
-    };
+    restoreFacts(state, history);
     const body = this.host.bodyOf(this.run, coroutine);
-    if (body.ok) coroutine.start(body.start, step);
-    else this.block(body.error);
-  }
-
-  private redeliver(event: HistoryEvent, done: () => void): void {
-    this.state.windowSeq = event.seq;
-    if (event.kind === 'cancel') {
-      this.coroutine.deliverCancel(event.seq, event.at, done);
+    if (!body.ok) {
+      this.block(body.error);
       return;
     }
-    const { seq, at, kind, name, position, payload } = event;
-    const ok = event.type === 'completed';
-    const value = this.decode(payload ?? '', ok);
-    if (!value.ok) return;
-    this.coroutine.deliver(
-      seq,
-      at,
-      { position: position ?? 0, kind, name, ok, value: value.value },
-      done,
-    );
+    replayHistory({
+      coroutine,
+      state,
+      history,
+      start: body.start,
+      decode: (payload, ok) => this.decode(payload, ok),
+      isCurrent: () => this.coroutine === coroutine && this.phase === 'replaying',
+      done: () => this.goLive(history),
+    });
   }
 
+  /** The body stands where history ends: what it still waits for is put in place, and what it asked for is new. */
   private goLive(history: readonly HistoryEvent[]): void {
     this.phase = 'live';
-    const byPosition = groupByPosition(history);
-    const fresh = this.coroutine.takeAsked();
-    const freshPositions = new Set<number>();
-    for (const asked of fresh)
-      if (asked.note === 'operation') freshPositions.add(asked.operation.position);
+    const asked = this.coroutine.takeAsked();
+    const fresh = new Set(asked.map((ask) => (ask.note === 'operation' ? ask.operation : null)));
+    const events = groupByPosition(history);
     for (const operation of this.coroutine.pending.values()) {
-      if (freshPositions.has(operation.position)) continue;
-      this.restore(operation, byPosition.get(operation.position) ?? []);
+      if (fresh.has(operation)) continue;
+      this.settleLater(
+        restoreOperation(this.state, operation, events.get(operation.position) ?? []),
+      );
     }
-    this.takeAll(fresh);
+    this.takeAll(asked);
     const { held } = this;
     this.held = [];
     this.receive(held);
   }
 
-  private restore(operation: Operation, events: readonly HistoryEvent[]): void {
-    const immediate = restoreOperation(this.state, operation, events);
+  private settleLater(immediate: Immediate | null): void {
     if (immediate !== null) this.inputs.push({ input: 'immediate', immediate });
   }
 
@@ -267,53 +233,41 @@ export class RunExecution {
   private next(): Delivery | 'again' | null {
     const input = this.inputs.shift();
     if (input !== undefined) return this.take(input) ?? 'again';
-    const child = nextChildResult(this.state);
-    if (child !== null) return child;
-    const due = nextDue(this.state, this.timeReached);
-    if (due !== null) return due;
-    return this.takeRejection();
-  }
-
-  private takeRejection(): Delivery | null {
-    const rejection = nextRejection(this.state, this.timeReached);
-    if (rejection === null) return null;
-    const { position } = rejection.waiting.operation;
-    const step = this.localSteps.get(position);
-    if (step !== undefined) {
-      this.localSteps.delete(position);
-      step.drop(this.cancelledError());
-    }
-    return rejection;
+    return (
+      nextChildResult(this.state) ??
+      nextDue(this.state, this.timeReached) ??
+      nextRejection(this.state, this.timeReached)
+    );
   }
 
   private take(input: Input): Delivery | null {
     switch (input.input) {
       case 'attempt':
-        return this.takeAttempt(input);
+        return this.takeAttempt(input.ended);
       case 'arrival':
-        return this.takeArrival(input.arrival, input.checked);
+        return this.takeArrival(input.arrival);
       case 'immediate': {
         const { waiting, outcome } = input.immediate;
-        return this.state.waiting.has(waiting.operation.position)
-          ? settle(this.state, waiting, outcome)
-          : null;
+        const isPending = this.state.waiting.has(waiting.operation.position);
+        return isPending ? settle(this.state, waiting, outcome) : null;
       }
       default:
         return input satisfies never;
     }
   }
 
-  private takeAttempt(input: Extract<Input, { input: 'attempt' }>): Delivery | null {
-    const waiting = this.state.waiting.get(input.position);
-    if (waiting?.is !== 'step' || waiting.attempt !== input.attempt) return null;
-    this.unrecorded.set(input.position, input);
-    return endAttempt(this.state, waiting, input.end);
+  private takeAttempt(ended: EndedAttempt): Delivery | null {
+    const { position, attempt, end } = ended;
+    this.unrecorded.set(position, ended);
+    const waiting = this.state.waiting.get(position);
+    if (waiting?.is !== 'step' || waiting.attempt !== attempt) return null;
+    return endAttempt(this.state, waiting, end);
   }
 
-  private takeArrival(arrival: Arrival, checked: CheckedPayload | null): Delivery | null {
+  private takeArrival({ arrival, checked }: CheckedArrival): Delivery | null {
     if (arrival.type === 'signal') {
       const delivery = checked === null ? null : takeSignal(this.state, arrival, checked);
-      if (delivery === null) this.taken.delete(arrival.messageId);
+      if (delivery === null) this.intake.giveBack(arrival);
       return delivery;
     }
     const { body, messageId } = arrival;
@@ -334,7 +288,7 @@ export class RunExecution {
     const cancel = takeCancel(this.state, messageId, reason, this.coroutine.position);
     if (cancel === null) return;
     this.delivering = true;
-    for (const step of [...this.localSteps.values()]) step.abort(this.cancelledError());
+    this.local.abortAll(this.stopReason(reason));
     const { coroutine } = this;
     coroutine.deliverCancel(cancel.seq, cancel.at, () => this.afterWindow(coroutine));
   }
@@ -342,10 +296,10 @@ export class RunExecution {
   private deliver(delivery: Delivery): void {
     const { waiting, seq, at, ok, payload } = delivery;
     const { position, name, request } = waiting.operation;
-    const value = this.decode(payload, ok);
-    if (!value.ok) return;
+    const decoded = this.decode(payload, ok);
+    if (decoded === null) return;
     this.delivering = true;
-    const settlement = { position, kind: recordedKind(request), name, ok, value: value.value };
+    const settlement = { position, kind: recordedKind(request), name, ok, ...decoded };
     const { coroutine } = this;
     coroutine.deliver(seq, at, settlement, () => this.afterWindow(coroutine));
   }
@@ -362,13 +316,11 @@ export class RunExecution {
   private takeAll(asked: readonly Asked[]): void {
     for (const ask of asked) {
       switch (ask.note) {
-        case 'operation': {
-          const immediate = schedule(this.state, ask.operation);
-          if (immediate !== null) this.inputs.push({ input: 'immediate', immediate });
+        case 'operation':
+          this.settleLater(schedule(this.state, ask.operation));
           break;
-        }
         case 'withdraw':
-          this.withdraw(ask.operation);
+          withdraw(this.state, ask.operation);
           break;
         case 'sideEffect':
         case 'patch':
@@ -380,21 +332,12 @@ export class RunExecution {
     }
   }
 
-  private withdraw(operation: Operation): void {
-    withdraw(this.state, operation);
-    const step = this.localSteps.get(operation.position);
-    if (step === undefined) return;
-    this.localSteps.delete(operation.position);
-    step.drop(
-      new CancelledError({ runId: this.runId, reason: 'another branch of the race has won' }),
-    );
-  }
-
   // ---- commit ----------------------------------------------------------------------------------------------------
 
   private commit(): void {
     if (this.committing || this.phase !== 'live') return;
-    const change = this.change();
+    const { end } = this.coroutine;
+    const change = decideChange(this.state, end, this.timeReached, !this.intake.isBusy);
     if (change === null && this.state.draft.isEmpty) {
       this.startEffects(this.state.takeDraft());
       this.armTimer();
@@ -409,52 +352,8 @@ export class RunExecution {
     if (change !== null) this.phase = 'releasing';
     this.disarmTimer();
     const { id: runId, namespace, branch, epoch } = this.run;
-    const turn = draft.toTurn(
-      { runId, namespace, branch, worker: this.host.decideEnv.worker, epoch },
-      change,
-    );
+    const turn = draft.toTurn({ runId, namespace, branch, worker: this.worker, epoch }, change);
     this.host.commit(turn, (result, error) => this.acknowledge(turn, draft, result, error));
-  }
-
-  private change(): RunChange | null {
-    const { end } = this.coroutine;
-    const { state } = this;
-    if (state.run.deadlineAt !== null && this.timeReached >= state.run.deadlineAt) {
-      return this.settled(timedOutOutcome(state));
-    }
-    if (end !== null && canSettle(state, this.timeReached))
-      return this.settled(outcomeOf(state, end));
-    if (
-      end === null &&
-      state.cancel !== null &&
-      canSettle(state, this.timeReached) &&
-      state.waiting.size > 0
-    ) {
-      return this.settled(terminatedOutcome('its clean-up did not end in time'));
-    }
-    return this.canSuspend() ? this.suspended() : null;
-  }
-
-  private settled(outcome: RunOutcome): RunChange {
-    for (const step of this.localSteps.values()) step.drop(this.cancelledError());
-    this.localSteps.clear();
-    abandonPending(this.state);
-    return { to: 'settled', outcome, hasChildren: this.state.hasChildren };
-  }
-
-  private suspended(): RunChange {
-    const { waiting } = this.state;
-    return {
-      to: 'suspended',
-      wakeAt: nextWakeAt(this.state),
-      waitingFor: [...waiting.values()].slice(0, MAX_WAITS_SHOWN).map(describeWaiting),
-    };
-  }
-
-  private canSuspend(): boolean {
-    if (this.checking > 0) return false;
-    for (const waiting of this.state.waiting.values()) if (isActive(waiting)) return false;
-    return true;
   }
 
   private acknowledge(
@@ -497,53 +396,30 @@ export class RunExecution {
       this.phase = 'parked';
       this.host.onParked(this);
     } else {
-      this.close();
+      this.close(this.stopReason('the run has ended'));
       this.host.onClosed(this);
     }
   }
 
   /** What the turn has made durable needs no second delivery. */
   private forget(turn: Turn): void {
-    for (const messageId of turn.consumedInbox) this.taken.delete(messageId);
-    for (const { messageId } of turn.consumedSignals) this.taken.delete(messageId);
+    this.intake.committed(turn);
     if (this.unrecorded.size === 0) return;
     for (const { position } of turn.events) if (position !== null) this.unrecorded.delete(position);
   }
 
   private startEffects(draft: TurnDraft): void {
+    for (const position of draft.stops) {
+      this.local.drop(position, this.stopReason('nothing waits for this step any more'));
+    }
+    if (this.host.stopping()) return;
     if (this.coroutine.end !== null && this.state.cancel === null) return;
-    for (const position of draft.starts) this.startStep(position);
+    for (const position of draft.starts) this.local.start(this.state, position);
   }
 
-  private startStep(position: number): void {
-    const waiting = this.state.waiting.get(position);
-    if (waiting?.is !== 'step' || waiting.phase !== 'due' || this.host.stopping()) return;
-    const { operation, attempt, progress } = waiting;
-    if (operation.request.kind !== 'step') return;
-    this.state.waiting.set(position, { ...waiting, phase: 'running' });
-    const running = this.localSteps.get(position);
-    if (running?.attempt === attempt) return;
-    const { invoke, options } = operation.request;
-    const { timeoutMs, heartbeatTimeoutMs } = options;
-    const step = this.host.localSteps.start(
-      {
-        name: operation.name,
-        invoke,
-        attempt,
-        idempotencyKey: idempotencyKey(this.state, position),
-        timeoutMs,
-        heartbeatTimeoutMs,
-        progress,
-      },
-      (end) => this.stepEnded(position, attempt, end),
-    );
-    this.localSteps.set(position, step);
-  }
-
-  private stepEnded(position: number, attempt: number, end: AttemptEnd): void {
-    if (this.localSteps.get(position)?.attempt === attempt) this.localSteps.delete(position);
+  private stepEnded(ended: EndedAttempt): void {
     if (this.phase === 'closed') return;
-    this.inputs.push({ input: 'attempt', position, attempt, end });
+    this.inputs.push({ input: 'attempt', ended });
     this.pump();
   }
 
@@ -575,21 +451,19 @@ export class RunExecution {
     if (cancel?.type !== 'inbox' || cancel.body.kind !== 'cancel') return false;
     takeCancel(this.state, cancel.messageId, cancel.body.reason, 1);
     this.phase = 'live';
-    this.send(
-      this.state.takeDraft(),
-      this.settled({ ...terminatedOutcome(''), reason: cancel.body.reason }),
-    );
+    const change = cancelledBeforeStart(this.state);
+    this.send(this.state.takeDraft(), change);
     return true;
   }
 
   /** What was delivered is not what is durable: replays from the store, and delivers what only this process knows. */
   private reload(): void {
     this.phase = 'replaying';
-    this.inputs = [
-      ...this.unrecorded.values(),
-      ...this.inputs.filter(({ input }) => input === 'attempt'),
-    ];
-    this.taken.clear();
+    const unrecorded = [...this.unrecorded.values()].map(
+      (ended) => ({ input: 'attempt', ended }) as const,
+    );
+    this.inputs = [...unrecorded, ...this.inputs.filter(({ input }) => input === 'attempt')];
+    this.intake.reset();
     this.held = [];
     this.delivering = false;
     this.host.reload(this.run, (history, arrivals) => {
@@ -600,8 +474,7 @@ export class RunExecution {
 
   private block(error: Error): void {
     if (this.phase === 'closed') return;
-    for (const step of this.localSteps.values()) step.drop(error);
-    this.localSteps.clear();
+    this.local.dropAll(error);
     this.state.takeDraft();
     this.inputs = [];
     this.phase = 'live';
@@ -620,67 +493,24 @@ export class RunExecution {
     });
   }
 
-  private check(arrival: Arrival): void {
-    const checked = this.checkedPayload(arrival);
-    if (!(checked instanceof Promise)) {
-      this.inputs.push({ input: 'arrival', arrival, checked });
-      return;
-    }
-    this.checking += 1;
-    void checked.then((payload) => {
-      this.checking -= 1;
-      this.inputs.push({ input: 'arrival', arrival, checked: payload });
-      this.pump();
-    });
-  }
-
-  private checkedPayload(arrival: Arrival): CheckedPayload | null | Promise<CheckedPayload> {
-    const { codec } = this.host.decideEnv;
-    if (arrival.type === 'signal')
-      return checkSignal(this.requestAt(arrival.position), arrival, codec);
-    if (arrival.body.kind !== 'remote') return null;
-    return checkRemoteResult(this.requestAt(arrival.body.position), arrival.body.result, codec);
-  }
-
-  private requestAt(position: number): Operation | undefined {
-    return this.state.waiting.get(position)?.operation;
-  }
-
-  private decode(
-    payload: string,
-    ok: boolean,
-  ): { readonly ok: true; readonly value: unknown } | { readonly ok: false } {
+  private decode(payload: string, ok: boolean): Decoded {
     const { codec } = this.host.decideEnv;
     try {
-      return { ok: true, value: ok ? codec.decode(payload) : codec.decodeError(payload) };
+      return { value: ok ? codec.decode(payload) : codec.decodeError(payload) };
     } catch (error) {
       this.block(error instanceof Error ? error : new Error(String(error)));
-      return { ok: false };
+      return null;
     }
   }
 
-  private cancelledError(): CancelledError {
-    return new CancelledError({ runId: this.runId, reason: this.state.cancel?.reason ?? null });
+  private stopReason(reason: string | null): CancelledError {
+    return new CancelledError({ runId: this.runId, reason });
   }
 
-  private close(): void {
+  private close(reason: Error): void {
     this.phase = 'closed';
     this.disarmTimer();
     this.inputs = [];
+    this.local.dropAll(reason);
   }
-}
-
-const MAX_WAITS_SHOWN = 20;
-
-function groupByPosition(
-  history: readonly HistoryEvent[],
-): ReadonlyMap<number, readonly HistoryEvent[]> {
-  const groups = new Map<number, HistoryEvent[]>();
-  for (const event of history) {
-    if (event.position === null || event.type === 'recorded') continue;
-    const group = groups.get(event.position);
-    if (group === undefined) groups.set(event.position, [event]);
-    else group.push(event);
-  }
-  return groups;
 }

@@ -40,7 +40,7 @@ export class ReadyList {
 }
 
 /** What a worker has to serve to be given the run. */
-export function queueOf(run: { readonly workflow: string; readonly version: string }): string {
+function queueOf(run: { readonly workflow: string; readonly version: string }): string {
   return `${run.workflow}@${run.version}`;
 }
 
