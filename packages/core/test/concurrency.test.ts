@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runToEnd, startEngine } from './harness.js';
+import { runToEnd, startEngine, until } from './harness.js';
 
 describe('native combinators', () => {
   it('run steps in parallel and settle in the order of their ends', async () => {
@@ -106,6 +106,31 @@ describe('regions', () => {
     await engine.signal('go', 'for the second wait');
     const result = await engine.waitForRun(runId, { timeout: '5s' });
     expect(result).toMatchObject({ output: { winner: 'timeout', later: 'for the second wait' } });
+  });
+
+  it('ctx.race stops the losing step, also when the run is suspended by the same turn', async () => {
+    let signal: AbortSignal | undefined;
+    const engine = await startEngine({
+      workflows: {
+        wf: async (ctx) => {
+          await ctx.race('decide', [
+            () => ctx.step('fast', () => 1),
+            () =>
+              ctx.step('slow', (step) => {
+                signal = step.signal;
+                return new Promise(() => {});
+              }),
+          ]);
+          await ctx.waitForSignal('go');
+        },
+      },
+    });
+    const { runId } = await engine.startRun('wf', null);
+    await until(() => signal?.aborted === true);
+    await engine.signal('go');
+    expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({
+      status: 'completed',
+    });
   });
 
   it('ctx.all rejects with the first failure', async () => {

@@ -389,11 +389,13 @@ export class RunExecution {
     this.forget(turn);
     this.host.onCommitted(this.run, turn, draft);
     this.host.onWoken(result.woken);
+    this.stopAttempts(draft);
     if (turn.change === null) {
       this.startEffects(draft);
       this.pump();
     } else if (turn.change.to === 'suspended') {
       this.phase = 'parked';
+      this.unrecorded.clear();
       this.host.onParked(this);
     } else {
       this.close(this.stopReason('the run has ended'));
@@ -408,10 +410,13 @@ export class RunExecution {
     for (const { position } of turn.events) if (position !== null) this.unrecorded.delete(position);
   }
 
-  private startEffects(draft: TurnDraft): void {
-    for (const position of draft.stops) {
+  private stopAttempts({ stops }: TurnDraft): void {
+    for (const position of stops) {
       this.local.drop(position, this.stopReason('nothing waits for this step any more'));
     }
+  }
+
+  private startEffects(draft: TurnDraft): void {
     if (this.host.stopping()) return;
     if (this.coroutine.end !== null && this.state.cancel === null) return;
     for (const position of draft.starts) this.local.start(this.state, position);
