@@ -147,4 +147,21 @@ describe('a run', () => {
     expect(result.error).toBeInstanceOf(CardDeclined);
     expect(result.error).toMatchObject({ message: 'no funds', code: 'declined' });
   });
+
+  it('fails when its timeout is over, and a retry goes on without it', async () => {
+    const engine = await startEngine({
+      workflows: {
+        wf: async (ctx) => {
+          const first = await ctx.step('first', () => 1);
+          await ctx.sleep(150);
+          return first;
+        },
+      },
+    });
+    const { runId } = await engine.startRun('wf', null, { timeout: 40 });
+    const result = await engine.waitForRun(runId, { timeout: '5s' });
+    expect(result).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } });
+    await engine.retry(runId);
+    expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 1 });
+  });
 });

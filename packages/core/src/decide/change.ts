@@ -19,7 +19,7 @@ export function decideChange(
   now: number,
   mayBeSuspended: boolean,
 ): RunChange | null {
-  const { deadlineAt } = state.run;
+  const { deadlineAt } = state;
   if (deadlineAt !== null && now >= deadlineAt) return settled(state, timedOutOutcome(state));
   if (end !== null && canSettle(state, now)) return settled(state, outcomeOf(state, end));
   if (end === null && cleanupIsOverdue(state, now)) {

@@ -34,7 +34,7 @@ export function nextDue(state: RunState, now: number): Delivery | 'again' | null
 
 /** Database time at which the run has to be looked at again, or null. */
 export function nextWakeAt(state: RunState): number | null {
-  let earliest = state.run.deadlineAt;
+  let earliest = state.deadlineAt;
   const consider = (at: number | null) => {
     if (at !== null && (earliest === null || at < earliest)) earliest = at;
   };

@@ -60,6 +60,11 @@ export class RunState {
     this.lastAt = run.startedAt ?? run.createdAt;
   }
 
+  /** Until when the run has to end. The time it was started with is the first branch's: a retry goes on without it. */
+  get deadlineAt(): number | null {
+    return this.run.branch === 0 ? this.run.deadlineAt : null;
+  }
+
   /** Database time for the next event: never before an earlier event of the run. */
   at(): number {
     this.lastAt = Math.max(this.lastAt, this.env.now());

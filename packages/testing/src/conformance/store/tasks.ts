@@ -1,0 +1,192 @@
+import type { RemoteTask, RunRecord, TaskResult } from '@dudousxd/nestjs-durable-core';
+import { describe, expect } from 'vitest';
+import type { StoreBench } from './bench.js';
+import { only } from './bench.js';
+import { buildTask, completed, NAMESPACE, suspended } from './build.js';
+import { dumpStore } from './dump.js';
+import type { StoreTest } from './store-test.js';
+
+const TAKE = { worker: 't1', namespace: NAMESPACE, limit: 10, visibilityMs: 5_000, steps: null };
+
+/** A suspended run with these tasks in the outbox. */
+async function withTasks(
+  bench: StoreBench,
+  ...tasks: readonly (Partial<RemoteTask> & { readonly id: string })[]
+): Promise<RunRecord> {
+  const run = await bench.start();
+  const built = tasks.map((task, i) => buildTask(run, task.id, { position: i + 1, ...task }));
+  await bench.commit(run, { tasks: built, change: suspended() });
+  return run;
+}
+
+function resultOf(taskId: string, overrides: Partial<TaskResult['result']> = {}): TaskResult {
+  const result = { attempt: 1, ok: true, payload: '"paid"', worker: 'py', startedAt: 5 };
+  return { taskId, token: `token-of-${taskId}`, result: { ...result, ...overrides } };
+}
+
+/** The outbox of remote attempts: leases of tasks, and one result per attempt. */
+export function describeTasks(storeTest: StoreTest): void {
+  describe('takeTasks', () => {
+    storeTest(
+      'hands a task out whole, and hides it until its visibility runs out',
+      async (bench) => {
+        const task = { progress: '{"done":3}', timeoutMs: 9, heartbeatTimeoutMs: 8, attempt: 2 };
+        const run = await withTasks(bench, { id: 'a', ...task });
+        const expected = buildTask(run, 'a', task);
+        const first = await bench.store.takeTasks(TAKE);
+        expect(first).toEqual({ tasks: [expected], nextVisibleAt: bench.now + 5_000 });
+        expect(await bench.store.takeTasks(TAKE)).toEqual({ ...first, tasks: [] });
+        await bench.advance(4_999);
+        expect(await bench.visibleTasks()).toEqual([]);
+        await bench.advance(1);
+        expect(await bench.store.takeTasks(TAKE)).toMatchObject({ tasks: [expected] });
+      },
+    );
+
+    storeTest('goes by priority, then time, then id, up to the limit', async (bench) => {
+      await withTasks(bench, { id: 'c' }, { id: 'b' }, { id: 'low', priority: -1 });
+      await bench.advance(1);
+      await withTasks(bench, { id: 'a' }, { id: 'high', priority: 2 });
+      const first = await bench.store.takeTasks({ ...TAKE, limit: 3 });
+      expect(first.tasks.map((task) => task.id)).toEqual(['high', 'b', 'c']);
+      expect(first.nextVisibleAt).toBeLessThanOrEqual(bench.now);
+      const second = await bench.store.takeTasks({ ...TAKE, limit: 3 });
+      expect(second.tasks.map((task) => task.id)).toEqual(['a', 'low']);
+    });
+
+    storeTest('takes by namespace and step name', async (bench) => {
+      await withTasks(bench, { id: 'a' }, { id: 'b', step: 'ship' }, { id: 'c', step: 'Ship' });
+      await withTasks(bench, { id: 'd', namespace: 'elsewhere' });
+      expect(await bench.visibleTasks({ steps: ['ship', 'nothing'] })).toEqual(['b']);
+      expect(await bench.visibleTasks({ steps: [] })).toEqual([]);
+      expect(await bench.visibleTasks({ namespace: 'elsewhere' })).toEqual(['d']);
+      expect(await bench.visibleTasks()).toEqual(['a', 'b', 'c']);
+      const none = await bench.store.takeTasks({ ...TAKE, steps: ['nothing'] });
+      expect(none).toEqual({ tasks: [], nextVisibleAt: null });
+    });
+
+    storeTest('extends the invisibility of living tasks', async (bench) => {
+      await withTasks(bench, { id: 'a' }, { id: 'b' });
+      await bench.store.takeTasks(TAKE);
+      await bench.advance(4_000);
+      await bench.store.extendTasks(['a', 'nothing'], 5_000);
+      await bench.advance(1_000);
+      expect(await bench.visibleTasks()).toEqual(['b']);
+      await bench.advance(4_000);
+      expect((await bench.visibleTasks()).sort()).toEqual(['a', 'b']);
+      await bench.store.extendTasks([], 1);
+    });
+
+    storeTest('gives each task to one of several takers', async (bench) => {
+      const ids = Array.from({ length: 20 }, (_, i) => `task-${i}`);
+      await withTasks(bench, ...ids.map((id) => ({ id })));
+      const handles = await bench.handles(4);
+      const taken = await Promise.all(
+        [...handles, ...handles].map((store, i) =>
+          store.takeTasks({ ...TAKE, worker: `t${i}`, limit: 4 }),
+        ),
+      );
+      const seen = taken.flatMap(({ tasks }) => tasks.map((task) => task.id));
+      expect(new Set(seen).size).toBe(seen.length);
+      const rest = await bench.store.takeTasks({ ...TAKE, limit: 100 });
+      expect([...seen, ...rest.tasks.map((task) => task.id)].sort()).toEqual([...ids].sort());
+    });
+  });
+
+  describe('completeTasks', () => {
+    storeTest(
+      'puts the result into the inbox, wakes the run, and removes the task',
+      async (bench) => {
+        const run = await withTasks(bench, { id: 'a', position: 3, attempt: 2 });
+        const result = resultOf('a', { attempt: 2, ok: false, startedAt: null });
+        const answers = await bench.store.completeTasks([result]);
+        expect(answers).toEqual([{ outcome: 'accepted', woken: [run.id] }]);
+        const body = { kind: 'remote', position: 3, result: result.result };
+        expect(await bench.receive(run.id)).toMatchObject([{ type: 'inbox', body }]);
+        expect(await bench.claimIds()).toEqual([run.id]);
+        expect(await bench.store.takeTasks(TAKE)).toEqual({ tasks: [], nextVisibleAt: null });
+        const again = await bench.store.completeTasks([result]);
+        expect(again).toEqual([{ outcome: 'ignored', woken: [] }]);
+      },
+    );
+
+    storeTest(
+      'ignores forged, late and unknown results, and takes the others of the batch',
+      async (bench) => {
+        const run = await withTasks(bench, { id: 'a' }, { id: 'b' });
+        const before = await dumpStore(bench.store);
+        const wrong = [
+          { ...resultOf('a'), token: 'guess' },
+          { ...resultOf('a'), token: 'token-of-b' },
+          { ...resultOf('a'), token: 'TOKEN-of-a' },
+          resultOf('a', { attempt: 2 }),
+          resultOf('nothing'),
+        ];
+        const refused = await bench.store.completeTasks(wrong);
+        expect(refused.map((answer) => answer.outcome)).toEqual(wrong.map(() => 'ignored'));
+        expect(await dumpStore(bench.store)).toEqual(before);
+        const mixed = await bench.store.completeTasks([...wrong, resultOf('b'), resultOf('b')]);
+        const outcomes = mixed.slice(-2).map((answer) => answer.outcome);
+        expect(outcomes).toEqual(['accepted', 'ignored']);
+        expect(await bench.receive(run.id)).toHaveLength(1);
+        expect(await bench.store.completeTasks([])).toEqual([]);
+      },
+    );
+
+    storeTest(
+      'takes a result for an attempt that nobody has taken, or that is hidden',
+      async (bench) => {
+        await withTasks(bench, { id: 'a' }, { id: 'b' });
+        await bench.store.takeTasks({ ...TAKE, limit: 1 });
+        const answers = await bench.store.completeTasks([resultOf('a'), resultOf('b')]);
+        expect(answers.map((answer) => answer.outcome)).toEqual(['accepted', 'accepted']);
+      },
+    );
+
+    storeTest('accepts one of several results that come at the same time', async (bench) => {
+      const run = await withTasks(bench, { id: 'a' });
+      const handles = await bench.handles(4);
+      const answers = await Promise.all(
+        handles.map((store, i) => store.completeTasks([resultOf('a', { payload: `"${i}"` })])),
+      );
+      const outcomes = answers.flat().map((answer) => answer.outcome);
+      expect(outcomes.filter((outcome) => outcome === 'accepted')).toHaveLength(1);
+      expect(outcomes.filter((outcome) => outcome === 'ignored')).toHaveLength(3);
+      expect(await bench.receive(run.id)).toHaveLength(1);
+    });
+  });
+
+  describe('commit: tasks', () => {
+    storeTest('puts a task there once, whatever became of its visibility', async (bench) => {
+      const run = await bench.start();
+      const tasks = [buildTask(run, 'a')];
+      await bench.commit(run, { tasks });
+      await bench.store.takeTasks(TAKE);
+      const changed = [buildTask(run, 'a', { input: '"other"' }), buildTask(run, 'b')];
+      await bench.commit(run, { tasks: changed });
+      expect(await bench.visibleTasks()).toEqual(['b']);
+      await bench.store.extendTasks(['a'], 0);
+      const { tasks: seen } = await bench.store.takeTasks({ ...TAKE, steps: ['charge'] });
+      expect(seen.map((task) => task.input)).toEqual(['{"amount":5}', '{"amount":5}']);
+    });
+
+    storeTest('ends its own tasks, and nobody else’s', async (bench) => {
+      const [run, other] = [await bench.start(), await bench.start()];
+      await bench.commit(run, { tasks: [buildTask(run, 'a'), buildTask(run, 'b')] });
+      await bench.commit(other, { tasks: [buildTask(other, 'c')] });
+      await bench.commit(run, { endedTasks: ['a', 'c', 'nothing'] });
+      expect(await bench.visibleTasks()).toEqual(['b', 'c']);
+      expect(only(await bench.store.completeTasks([resultOf('a')])).outcome).toBe('ignored');
+    });
+
+    storeTest('removes the tasks of a run that ends', async (bench) => {
+      const [a, b] = [await bench.start(), await bench.start()];
+      await bench.commit(a, { tasks: [buildTask(a, 'a')], change: completed() });
+      await bench.commit(b, { tasks: [buildTask(b, 'b')] });
+      await bench.store.terminate({ runId: b.id, reason: 'r', onlyIf: 'nonTerminal' });
+      expect(await bench.store.takeTasks(TAKE)).toEqual({ tasks: [], nextVisibleAt: null });
+      const late = await bench.store.completeTasks([resultOf('a'), resultOf('b')]);
+      expect(late.map((answer) => answer.outcome)).toEqual(['ignored', 'ignored']);
+    });
+  });
+}

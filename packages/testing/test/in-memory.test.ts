@@ -1,0 +1,4 @@
+import { createModel } from '../src/conformance/store/model.js';
+import { describeStoreConformance } from '../src/index.js';
+
+describeStoreConformance('in-memory', { create: async () => createModel() });
