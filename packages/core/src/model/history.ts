@@ -42,6 +42,8 @@ export interface OperationGroup {
   readonly mode: 'all' | 'race' | 'map' | 'scope';
   readonly name: string;
   readonly branch: number;
+  /** The branch of the region around it, if there is one. */
+  readonly parent?: { readonly id: string; readonly branch: number };
 }
 
 /** Facts of an event that only some kinds have. Kept as one JSON column. */

@@ -5,17 +5,19 @@
  * on a step, so it is off by default.
  */
 export function captureSite(): string | null {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = FRAMES;
-  const { stack } = new Error('site');
-  Error.stackTraceLimit = stackTraceLimit;
-  for (const line of stack?.split('\n').slice(1) ?? []) {
-    const place = PLACE.exec(line)?.[1];
-    if (place !== undefined && !place.startsWith(OWN)) return place;
-  }
-  return null;
+  return frames().find((place) => !place.startsWith(OWN)) ?? null;
 }
 
 const FRAMES = 12;
 const PLACE = /(?:\(|at (?:async )?)([^()\s]+:\d+:\d+)\)?$/;
-const OWN = new URL('..', import.meta.url).href;
+
+function frames(): readonly string[] {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = FRAMES;
+  const { stack } = new Error('site');
+  Error.stackTraceLimit = stackTraceLimit;
+  return (stack ?? '').split('\n').flatMap((line) => PLACE.exec(line)?.[1] ?? []);
+}
+
+/** Where this package's own frames come from, in the form in which this runtime prints them: path or URL. */
+const OWN = (frames()[0] ?? '').replace(/replay\/site\.[jt]s:.*$/, '');

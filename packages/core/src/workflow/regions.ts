@@ -12,7 +12,6 @@ import type { RegionOptions } from './context.js';
 interface Place {
   readonly coroutine: Coroutine;
   readonly group: OperationGroup;
-  readonly parent: Place | null;
 }
 
 const places = new AsyncLocalStorage<Place>();
@@ -92,17 +91,16 @@ export class Regions {
   ): <T>(branch: number, fn: Branch<T>) => Promise<T> {
     this.entered += 1;
     const id = String(this.entered);
-    const outer = places.getStore();
-    const parent = outer?.coroutine === this.coroutine ? outer : null;
-    if (parent !== null) {
-      const key = branchKey(parent.group.id, parent.group.branch);
+    const around = this.currentGroup();
+    if (around !== null) {
+      const key = branchKey(around.id, around.branch);
       this.members.set(key, (this.members.get(key) ?? new Set()).add(id));
     }
-    return (branch, fn) =>
-      places.run(
-        { coroutine: this.coroutine, group: { id, mode, name, branch }, parent },
-        async () => fn(),
-      );
+    const parent = around === null ? {} : { parent: { id: around.id, branch: around.branch } };
+    return (branch, fn) => {
+      const group = { id, mode, name, branch, ...parent };
+      return places.run({ coroutine: this.coroutine, group }, async () => fn());
+    };
   }
 
   /** Runs `count` branches, at most `concurrency` at once; fails with the first failure and starts no more then. */

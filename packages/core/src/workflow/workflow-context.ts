@@ -171,7 +171,11 @@ class WorkflowContext implements WorkflowCtx {
         : this.host.resolveWorkflow(workflow, options.version).name;
     return {
       runId,
-      result: () => this.ask(name, inputDigest(this.host.codec.encode(runId)), { kind: 'childResult', childRunId: runId }),
+      result: () =>
+        this.ask(name, inputDigest(this.host.codec.encode(runId)), {
+          kind: 'childResult',
+          childRunId: runId,
+        }),
     };
   }
 
