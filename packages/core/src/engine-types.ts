@@ -57,7 +57,12 @@ export interface EngineOptions {
   readonly shutdownTimeout?: Duration;
   /** Record `file:line:column` of each operation. @default false */
   readonly captureSites?: boolean;
-  /** Build id stored with what this process records. */
+  /**
+   * Warn, with the user's line, when workflow code starts a timer or I/O outside a step. Costs little, but is meant for
+   * development and tests. @default true unless NODE_ENV is 'production'
+   */
+  readonly detectForeignCalls?: boolean;
+  /** Clock, timers, randomness and logger. @default the process's own; warnings go to standard error */
   readonly runtime?: Runtime;
 }
 

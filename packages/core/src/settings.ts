@@ -32,6 +32,7 @@ export interface Settings {
   readonly autoSchema: boolean;
   readonly shutdownTimeoutMs: number;
   readonly captureSites: boolean;
+  readonly detectForeignCalls: boolean;
   readonly runtime: Runtime;
 }
 
@@ -56,6 +57,7 @@ export function resolveSettings(options: EngineOptions): Settings {
     autoSchema: options.autoSchema ?? true,
     shutdownTimeoutMs: duration(options.shutdownTimeout, 10_000, 'shutdownTimeout'),
     captureSites: options.captureSites ?? false,
+    detectForeignCalls: options.detectForeignCalls ?? process.env.NODE_ENV !== 'production',
     runtime: resolvedRuntime,
   };
 }

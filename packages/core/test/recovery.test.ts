@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
+  consoleLogger,
+  createSystemRuntime,
   InMemoryStateStore,
   remoteStep,
   type StepDefinition,
@@ -293,5 +295,31 @@ describe('a shutdown', () => {
       status: 'completed',
     });
     expect(bodies).toEqual(['a', 'b']);
+  });
+});
+
+describe('workflow code that starts a timer whose callback only sets a variable', () => {
+  it('is warned of, with the line and the step after which it happened', async () => {
+    const warnings: string[] = [];
+    const logger = { ...consoleLogger, warn: (message: string) => warnings.push(message) };
+    const engine = await startEngine({
+      runtime: createSystemRuntime(logger),
+      detectForeignCalls: true,
+      workflows: {
+        wf: async (ctx) => {
+          let late = false;
+          await ctx.step('first', () => setTimeout(() => {}, 0) && 1);
+          setTimeout(() => {
+            late = true;
+          }, 1);
+          await ctx.step('second', () => new Promise((resolve) => setTimeout(resolve, 5, null)));
+          return late;
+        },
+      },
+    });
+    await runToEnd(engine);
+    await runToEnd(engine);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/Timeout at .*recovery\.test\.ts:\d+.*step 'first' \(position 1\)/);
   });
 });

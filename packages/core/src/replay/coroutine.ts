@@ -56,6 +56,16 @@ export interface Settlement {
   readonly value: unknown;
 }
 
+/** A timer or a request that workflow code has started outside a step. */
+export interface ForeignCall {
+  /** What Node calls it: `Timeout`, `FSREQCALLBACK`. */
+  readonly type: string;
+  /** The user's line, if it is known. */
+  readonly site: string | null;
+  /** The last outcome that the code had seen. */
+  readonly after: string;
+}
+
 export interface CoroutineOptions {
   readonly runId: string;
   readonly workflow: string;
@@ -63,6 +73,8 @@ export interface CoroutineOptions {
   /** Database time at which the body first ran. */
   readonly startedAt: number;
   readonly captureSite: (() => string | null) | null;
+  /** Called for timers and I/O that the code starts outside a step, where the process watches for them. */
+  readonly onForeignCall?: (call: ForeignCall) => void;
   /** Called at most once, when the code can no longer be trusted. May come at any time. */
   readonly onPoisoned: (error: Error) => void;
 }
@@ -216,6 +228,11 @@ export class Coroutine {
       this.pending.delete(operation.position);
       this.asked.push({ note: 'withdraw', operation });
     }
+  }
+
+  /** Passes on that the code has started something foreign. */
+  noteForeign(type: string, site: string | null): void {
+    this.options.onForeignCall?.({ type, site, after: this.lastDelivered });
   }
 
   /** Stops the code for good: what it asks for from now on stays pending. */

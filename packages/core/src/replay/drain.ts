@@ -47,6 +47,11 @@ export function isWindowOpen(owner: object): boolean {
   return openOwner === owner;
 }
 
+/** Whose window is open now, or null. */
+export function openWindowOwner(): object | null {
+  return openOwner;
+}
+
 /** Whether no window is open or queued. */
 export function isIdle(): boolean {
   return !pumping;

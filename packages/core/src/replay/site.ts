@@ -1,11 +1,11 @@
 /** Call sites of workflow code, for the run graph. Never part of the determinism check: lines move. */
 
 /**
- * `file:line:column` of the first frame outside this package, or null. Costs about as much as the kernel's whole work
+ * `file:line:column` of the first frame outside this package and Node itself, or null. Costs about as much as the kernel's whole work
  * on a step, so it is off by default.
  */
 export function captureSite(): string | null {
-  return frames().find((place) => !place.startsWith(OWN)) ?? null;
+  return frames().find((place) => !place.startsWith(OWN) && !place.startsWith('node:')) ?? null;
 }
 
 const FRAMES = 12;

@@ -4,7 +4,7 @@ import type { HistoryEvent } from '../model/history.js';
 import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
-import type { Coroutine } from '../replay/coroutine.js';
+import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
 import type { CommitResult } from '../store/state-store.js';
 import type { LocalStepRunner } from './local-step.js';
 import type { RunExecution } from './run-execution.js';
@@ -37,5 +37,6 @@ export interface ExecutionHost {
   onWoken(runIds: readonly string[]): void;
   onParked(execution: RunExecution): void;
   onClosed(execution: RunExecution): void;
+  onForeignCall(run: RunRecord, call: ForeignCall): void;
   onBlocked(run: RunRecord, error: Error): void;
 }

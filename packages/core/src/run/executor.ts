@@ -12,7 +12,7 @@ import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
 import { startTimer } from '../remote/watchdog.js';
-import type { Coroutine } from '../replay/coroutine.js';
+import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
 import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
@@ -20,6 +20,7 @@ import type { ClaimResult, CommitResult, StateStore } from '../store/state-store
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
 import type { BoundBody, ExecutionHost } from './execution-host.js';
+import { guardAgainstForeignCalls } from './foreign-guard.js';
 import { LocalStepRunner } from './local-step.js';
 import { RunExecution } from './run-execution.js';
 import { RunTable } from './run-table.js';
@@ -36,6 +37,9 @@ export interface ExecutorOptions {
   readonly onCommitted: (run: RunRecord, turn: Turn) => void;
 }
 
+/** Lines that are warned of; more say nothing new. */
+const MAX_WARNINGS = 100;
+
 export class Executor {
   readonly lease: WorkerLease;
   private readonly options: ExecutorOptions;
@@ -44,6 +48,8 @@ export class Executor {
   private readonly sweep: TakeOverSweep;
   private readonly localSteps: LocalStepRunner;
   private readonly host: ExecutionHost;
+  private readonly warnedOf = new Set<string>();
+  private unguard: (() => void) | null = null;
   private draining = false;
   private stopped = false;
 
@@ -101,6 +107,7 @@ export class Executor {
   }
 
   async start(): Promise<void> {
+    if (this.options.settings.detectForeignCalls) this.unguard = guardAgainstForeignCalls();
     await this.lease.start();
     this.sweep.start();
     this.claims.start();
@@ -160,6 +167,7 @@ export class Executor {
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
+    this.unguard?.();
     await this.options.store.releaseWorker(this.lease.worker);
   }
 
@@ -180,6 +188,7 @@ export class Executor {
   }
 
   kill(): void {
+    this.unguard?.();
     this.stopped = true;
     this.draining = true;
     this.claims.stop();
@@ -284,6 +293,7 @@ export class Executor {
         this.table.onClosed(execution);
         this.claims.capacityFreed();
       },
+      onForeignCall: (run, call) => this.warnOfForeignCall(run, call),
       onBlocked: (run, error) =>
         runtime.logger.error(error.message, { runId: run.id, workflow: run.workflow }),
     };
@@ -307,6 +317,19 @@ export class Executor {
       this.options.store.receive([run.id]),
     );
     if (history !== undefined && arrivals !== null) done(history, arrivals.get(run.id) ?? []);
+  }
+
+  /** Once per line: a workflow that runs often must not fill the log. */
+  private warnOfForeignCall(run: RunRecord, { type, site, after }: ForeignCall): void {
+    const key = `${run.workflow}@${run.version} ${type} ${site}`;
+    if (this.warnedOf.has(key) || this.warnedOf.size >= MAX_WARNINGS) return;
+    this.warnedOf.add(key);
+    const where = site === null ? '' : ` at ${site}`;
+    this.options.settings.runtime.logger.warn(
+      `Workflow '${run.workflow}' starts a ${type}${where}, after ${after}, outside a step: it will not replay. ` +
+        'Put it into ctx.step().',
+      { runId: run.id },
+    );
   }
 
   private bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody {

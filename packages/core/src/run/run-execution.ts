@@ -157,6 +157,7 @@ export class RunExecution {
       history: history === null || history.length === 0 ? null : arrangeHistory(history),
       startedAt: run.startedAt ?? run.createdAt,
       captureSite: this.host.captureSite,
+      onForeignCall: (call) => this.host.onForeignCall(run, call),
       onPoisoned: (error) => {
         if (coroutine === this.coroutine) this.onPoisoned(error);
       },
