@@ -24,7 +24,9 @@ let count = 0;
 /** Ids in the order of time, as UUIDv7 has them. */
 function nextId() {
   count += 1;
-  const random = Math.floor(Math.random() * 2 ** 44).toString(16).padStart(11, '0');
+  const random = Math.floor(Math.random() * 2 ** 44)
+    .toString(16)
+    .padStart(11, '0');
   const serial = count.toString(16).padStart(12, '0');
   return `${serial.slice(0, 8)}-${serial.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3, 6)}-${random.slice(6)}0000000`;
 }
@@ -100,6 +102,7 @@ function recording(sink) {
       const statement = super.prepare(sql);
       return new Proxy(statement, {
         get(target, method) {
+          if (method === 'safeIntegers') return undefined;
           if (method !== 'run' && method !== 'get' && method !== 'all') return target[method];
           return (params) => {
             sink.push({ sql, method, params });
@@ -210,7 +213,8 @@ async function openRaw(statements) {
     }
     commit.run();
   };
-  const sequenced = (statement, i) => i === 2 && statement.source.startsWith('insert into durable_history');
+  const sequenced = (statement, i) =>
+    i === 2 && statement.source.startsWith('insert into durable_history');
   return {
     meters,
     async batch() {

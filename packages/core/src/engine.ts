@@ -116,7 +116,7 @@ export class DurableEngine implements DurableClient {
   }
 
   private async boot(): Promise<void> {
-    if (this.settings.autoSchema) await this.store.migrate();
+    await (this.settings.autoSchema ? this.store.migrate() : this.store.verifySchema());
     const { codec, runtime } = this.settings;
     if (this.executor !== null) {
       const handlers = this.registry.contractSteps().map(contractHandler);

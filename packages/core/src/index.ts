@@ -15,6 +15,7 @@ export type {
   StartResult,
   WorkerOptions,
 } from './engine-types.js';
+export { brandErrorClass } from './errors/durable-error.js';
 export {
   CancelledError,
   ChildFailedError,

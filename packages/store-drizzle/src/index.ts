@@ -1,1 +1,2 @@
-export {};
+export type { DrizzleDatabase } from './connection.js';
+export { DrizzleStateStore, type DrizzleStateStoreOptions } from './drizzle-state-store.js';

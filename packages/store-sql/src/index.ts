@@ -1,1 +1,26 @@
-export {};
+export type { ColumnKind, Dialect } from './dialect/dialect.js';
+export { sqlite } from './dialect/sqlite.js';
+export { type ConflictClause, standardText } from './dialect/standard.js';
+export {
+  SchemaMissingError,
+  StoreBusyError,
+  StoreClosedError,
+  UnsupportedHandleError,
+} from './errors.js';
+export { migrateSchema, verifySchema } from './schema/migrate.js';
+export { SCHEMA_VERSION, schemaSql } from './schema/migrations.js';
+export type { FailureKind, SqlExecutor } from './sql/executor.js';
+export type { Request, Script } from './sql/script.js';
+export type {
+  Delete,
+  Insert,
+  OnConflict,
+  Params,
+  Query,
+  SqlValue,
+  Statement,
+  Update,
+} from './sql/statement.js';
+export { isSqliteDriver, type SqliteDriver, type SqliteStatement } from './sqlite/driver.js';
+export { SqliteExecutor, type SqliteExecutorOptions } from './sqlite/sqlite-executor.js';
+export { SqlStateStore, type SqlStateStoreOptions } from './store/sql-state-store.js';

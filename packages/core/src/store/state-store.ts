@@ -210,6 +210,8 @@ export interface StateStore {
 
   /** Creates or upgrades the schema; safe to call from several processes at once. */
   migrate(): Promise<void>;
+  /** Changes nothing; rejects with an error that says what to do if the schema is not the one this release works with. */
+  verifySchema(): Promise<void>;
   /** Releases what the store itself opened; the user's own handle stays open. */
   close(): Promise<void>;
 

@@ -61,6 +61,8 @@ export class InMemoryStateStore implements StateStore {
 
   async migrate(): Promise<void> {}
 
+  async verifySchema(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   async createRuns({ runs, claim: worker }: CreateRunsRequest): Promise<readonly CreateOutcome[]> {

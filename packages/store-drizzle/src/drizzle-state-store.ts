@@ -1,0 +1,36 @@
+import { SqlStateStore } from '@dudousxd/nestjs-durable-store-sql';
+import { type DrizzleDatabase, sqliteConnection } from './connection.js';
+
+export interface DrizzleStateStoreOptions {
+  /**
+   * How long a call waits for a lock that another connection holds, in milliseconds; then it fails with
+   * `StoreBusyError`.
+   * @default 10000
+   */
+  readonly busyTimeoutMs?: number;
+  /** The store's clock, in epoch milliseconds. For tests. @default Date.now */
+  readonly now?: () => number;
+}
+
+/**
+ * Keeps workflows in the database of a Drizzle handle.
+ *
+ * On a SQLite file the store opens a handle of its own beside Drizzle's, with the same driver, in WAL mode and with
+ * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
+ * store's never get into each other. An in-memory or temporary database has only the one handle, which they share.
+ *
+ * @example
+ * ```ts
+ * const store = new DrizzleStateStore(drizzle('app.db'));
+ * ```
+ */
+export class DrizzleStateStore extends SqlStateStore {
+  /**
+   * @param db the handle that `drizzle()` returned; not the `tx` of a transaction
+   * @throws UnsupportedHandleError for anything else, with what to pass instead
+   */
+  constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
+    const { executor, capabilities } = sqliteConnection(db, options);
+    super(executor, { name: 'drizzle', capabilities });
+  }
+}

@@ -1,0 +1,26 @@
+import type { Dialect } from '../dialect/dialect.js';
+import type { Script } from './script.js';
+
+/**
+ * How a failed transaction has failed.
+ * - `refused`: the database does not take the values (a constraint, a type, a size): it will refuse them again.
+ * - `unavailable`: the database is locked, gone, full or broken, whatever it is asked. The outcome may be unknown.
+ * - `other`: anything else. It may lie in the transaction, and it may work later.
+ */
+export type FailureKind = 'refused' | 'unavailable' | 'other';
+
+/**
+ * A connection to the database on which the store runs its transactions. One per driver, not per ORM. A lock that is
+ * not had and a deadlock are the executor's to repeat, with the script from its start, for a bounded time; then it
+ * raises `StoreBusyError`.
+ */
+export interface SqlExecutor {
+  readonly dialect: Dialect;
+  /** Runs the script in a transaction that may write. It is durable when the promise resolves; rejected = rolled back, or unknown. */
+  write<T>(script: () => Script<T>): Promise<T>;
+  /** Runs the script on one snapshot. It must only read. */
+  read<T>(script: () => Script<T>): Promise<T>;
+  classify(error: unknown): FailureKind;
+  /** Releases what the executor has opened. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,208 @@
+/**
+ * Transactions on better-sqlite3. The driver is synchronous, and so is a script here: it runs from BEGIN to COMMIT
+ * without giving way, so that nothing else of this process can get into its transaction, and no lock is held across a
+ * turn of the event loop.
+ */
+import type { Dialect } from '../dialect/dialect.js';
+import { sqlite } from '../dialect/sqlite.js';
+import { StoreBusyError, StoreClosedError, UnsupportedHandleError } from '../errors.js';
+import type { FailureKind, SqlExecutor } from '../sql/executor.js';
+import type { Request, Script } from '../sql/script.js';
+import type { Params, Statement } from '../sql/statement.js';
+import { BusyLine } from './busy-line.js';
+import {
+  isBusy,
+  isRefusal,
+  isUnavailable,
+  type SqliteDriver,
+  type SqliteStatement,
+} from './driver.js';
+
+export interface SqliteExecutorOptions {
+  /**
+   * Makes the handle, at the first use. An owned handle is one that nobody else uses: it is set to WAL and FULL, and
+   * closed by `close`. A shared one is left as it is, and never used while a transaction of others is open on it.
+   */
+  readonly connect: () => { readonly driver: SqliteDriver; readonly owned: boolean };
+  /** Epoch milliseconds: the database's clock, which in SQLite is the process's. @default Date.now */
+  readonly now?: () => number;
+  /** How long to wait for another connection's lock. @default 10 s */
+  readonly busyTimeoutMs?: number;
+}
+
+/** Somebody else's transaction is open on the shared handle. */
+class HandleInUse extends Error {}
+
+export class SqliteExecutor implements SqlExecutor {
+  readonly dialect: Dialect = sqlite;
+  readonly #options: SqliteExecutorOptions;
+  readonly #line: BusyLine;
+  #session: SqliteSession | undefined;
+
+  constructor(options: SqliteExecutorOptions) {
+    this.#options = options;
+    this.#line = new BusyLine({
+      isBusy: (error) => error instanceof HandleInUse || isBusy(error),
+      timeoutMs: options.busyTimeoutMs ?? 10_000,
+    });
+  }
+
+  write<T>(script: () => Script<T>): Promise<T> {
+    return this.#line.run(() => this.#connected().transaction('begin immediate', script));
+  }
+
+  read<T>(script: () => Script<T>): Promise<T> {
+    const work = (): T => this.#connected().transaction('begin', script);
+    return this.#line.run(work, { reads: true });
+  }
+
+  classify(error: unknown): FailureKind {
+    if (error instanceof StoreBusyError || error instanceof StoreClosedError) return 'unavailable';
+    if (isUnavailable(error)) return 'unavailable';
+    return isRefusal(error) ? 'refused' : 'other';
+  }
+
+  async close(): Promise<void> {
+    this.#line.close();
+    this.#session?.close();
+  }
+
+  #connected(): SqliteSession {
+    this.#session ??= new SqliteSession(this.#options);
+    return this.#session;
+  }
+}
+
+/** The handle, with its prepared statements and its clock. */
+class SqliteSession {
+  readonly #driver: SqliteDriver;
+  readonly #owned: boolean;
+  readonly #clock: () => number;
+  readonly #prepared = new WeakMap<Statement, SqliteStatement>();
+  readonly #byText = new Map<string, SqliteStatement>();
+  #lastNow = 0;
+
+  constructor({ connect, now = Date.now }: SqliteExecutorOptions) {
+    const { driver, owned } = connect();
+    this.#driver = driver;
+    this.#owned = owned;
+    this.#clock = now;
+    if (!owned) return;
+    try {
+      makeDurable(driver);
+    } catch (error) {
+      // Locked just now: the next try opens a new one.
+      driver.close();
+      throw error;
+    }
+  }
+
+  transaction<T>(begin: 'begin' | 'begin immediate', script: () => Script<T>): T {
+    if (this.#driver.inTransaction) throw new HandleInUse('another transaction is open');
+    this.#text(begin).run([]);
+    try {
+      const result = this.#run(script());
+      this.#text('commit').run([]);
+      return result;
+    } catch (error) {
+      this.#rollBack(error);
+      throw error;
+    }
+  }
+
+  #rollBack(cause: unknown): void {
+    // Some failures have rolled back already.
+    if (!this.#driver.inTransaction) return;
+    try {
+      this.#text('rollback').run([]);
+    } catch (error) {
+      throw new AggregateError([cause, error], 'a transaction failed, and so did its rollback');
+    }
+  }
+
+  close(): void {
+    if (this.#owned && this.#driver.open) this.#driver.close();
+  }
+
+  #run<T>(script: Script<T>): T {
+    let step = script.next();
+    while (!step.done) step = script.next(this.#answer(step.value));
+    return step.value;
+  }
+
+  #answer(request: Request): unknown {
+    switch (request.op) {
+      case 'now':
+        return this.#now();
+      case 'rows':
+        return this.#each(request, (statement, params) => statement.all(params));
+      case 'first':
+        return this.#each(request, (statement, params) => statement.get(params));
+      case 'insertNew':
+        return this.#each(
+          request,
+          (statement, params) => Number(statement.run(params).changes) === 1,
+        );
+      case 'change':
+        this.#change(request);
+        return undefined;
+      case 'lock':
+        // The transaction that may write is the only one.
+        return undefined;
+      case 'define':
+        this.#driver.exec(request.text);
+        return undefined;
+      default:
+        return request satisfies never;
+    }
+  }
+
+  #each<T>(
+    { statement, params }: { readonly statement: Statement; readonly params: readonly Params[] },
+    send: (prepared: SqliteStatement, params: Params) => T,
+  ): T[] {
+    const prepared = this.#prepare(statement);
+    return params.map((row) => send(prepared, row));
+  }
+
+  #change({ statement, params }: Extract<Request, { op: 'change' }>): void {
+    const prepared = this.#prepare(statement);
+    for (const row of params) prepared.run(row);
+  }
+
+  #prepare(statement: Statement): SqliteStatement {
+    const known = this.#prepared.get(statement);
+    if (known) return known;
+    const prepared = this.#text(sqlite.textOf(statement));
+    this.#prepared.set(statement, prepared);
+    return prepared;
+  }
+
+  #text(text: string): SqliteStatement {
+    const known = this.#byText.get(text);
+    if (known) return known;
+    const prepared = this.#driver.prepare(text);
+    // Whatever the application has set on a handle that it shares.
+    prepared.safeIntegers?.(false);
+    this.#byText.set(text, prepared);
+    return prepared;
+  }
+
+  #now(): number {
+    this.#lastNow = Math.max(this.#lastNow, this.#clock());
+    return this.#lastNow;
+  }
+}
+
+/** Acknowledged = on the disk, also when the power fails; and never wait inside the driver. */
+function makeDurable(driver: SqliteDriver): void {
+  driver.pragma('busy_timeout = 0');
+  const mode = driver.pragma('journal_mode = WAL', { simple: true });
+  if (mode !== 'wal') {
+    const todo =
+      'Put its file on a local disk: write-ahead logging does not work on network file systems.';
+    const received = `a SQLite database that stays in journal mode "${mode}"`;
+    throw new UnsupportedHandleError({ received, todo });
+  }
+  driver.pragma('synchronous = FULL');
+}

@@ -1,0 +1,173 @@
+/**
+ * Claims. The ready list is read by queue and priority along its index, and never further than the due rows that are
+ * taken: rows that are not due yet cost nothing, however many there are.
+ */
+import type {
+  ClaimedRun,
+  ClaimRequest,
+  ClaimResult,
+  RunRecord,
+} from '@dudousxd/nestjs-durable-core';
+import { change, firstOfEach, rows, rowsOfEach, type Script } from '../sql/script.js';
+import {
+  DELETE_READY,
+  DUE_ROWS,
+  type DueRow,
+  NEXT_WAKE,
+  OWN_WAKES,
+  READY_PRIORITIES,
+} from '../statements/ready.js';
+import { CLAIM_RUN, GET_RUN, OWNED_RUNS } from '../statements/runs.js';
+import { receiveAll } from './receive.js';
+import { toRunRecord } from './rows.js';
+import { begin, type Transition } from './transition.js';
+import { isWakeable } from './wake.js';
+
+/** One level of the ready list: the queues that have rows of this priority, taken in the order of their times. */
+interface Level {
+  readonly priority: number;
+  readonly queues: readonly string[];
+}
+
+/** What a claim would find. */
+interface Outlook {
+  readonly now: number;
+  readonly nextWakeAt: number | null;
+  readonly hasWakes: boolean;
+}
+
+/**
+ * The answer to a claim that has nothing to do, found without taking the write lock; undefined = there is something.
+ */
+export function* claimNothing(request: ClaimRequest): Script<ClaimResult | undefined> {
+  if (request.resync) return undefined;
+  const { now, nextWakeAt, hasWakes } = yield* look(request);
+  const isDue = nextWakeAt !== null && nextWakeAt <= now;
+  if (hasWakes || (isDue && request.limit > 0)) return undefined;
+  return { now, claimed: [], wakes: [], owned: [], nextWakeAt, more: isDue };
+}
+
+function* look(request: ClaimRequest): Script<Outlook> {
+  const { now } = yield* begin();
+  const wakes = yield* rows(OWN_WAKES, [request.worker, now, request.namespace]);
+  const levels = yield* levelsOf(request);
+  return {
+    now,
+    nextWakeAt: yield* nextWake(request.namespace, levels),
+    hasWakes: wakes.length > 0,
+  };
+}
+
+/** Gives due runs to a worker: unowned ones become its own, those it owns already come back as wakes. */
+export function* claim(request: ClaimRequest): Script<ClaimResult> {
+  const tx = yield* begin();
+  const { worker, namespace, limit } = request;
+  const owned = request.resync ? yield* rows(OWNED_RUNS, [worker]) : [];
+  const wakes = (yield* rows(OWN_WAKES, [worker, tx.now, namespace])).map((row) => row.run_id);
+  const levels = yield* levelsOf(request);
+  const due = yield* takeDue(tx, { namespace, levels, limit });
+  yield* change(
+    DELETE_READY,
+    [...wakes, ...due].map((id) => [id]),
+  );
+  const claimed = yield* own(tx, due, worker);
+  const nextWakeAt = yield* nextWake(namespace, levels);
+  const more = nextWakeAt !== null && nextWakeAt <= tx.now;
+  return { now: tx.now, claimed, wakes, owned: owned.map(toRunRecord), nextWakeAt, more };
+}
+
+/** The levels of the queues that the worker serves, in the order in which claims go through them. */
+function* levelsOf({ namespace, serves }: ClaimRequest): Script<readonly Level[]> {
+  const queues = [...new Set(serves)];
+  const priorities = yield* rowsOfEach(
+    READY_PRIORITIES,
+    queues.map((queue) => [namespace, queue]),
+  );
+  const levels = new Map<number, string[]>();
+  queues.forEach((queue, i) => {
+    for (const { priority } of priorities[i] ?? []) {
+      const level = levels.get(priority);
+      if (level) level.push(queue);
+      else levels.set(priority, [queue]);
+    }
+  });
+  return [...levels]
+    .map(([priority, served]) => ({ priority, queues: served }))
+    .sort((a, b) => b.priority - a.priority);
+}
+
+interface DueRequest {
+  readonly namespace: string;
+  readonly levels: readonly Level[];
+  readonly limit: number;
+}
+
+/** Ids of up to `limit` due runs that nobody owns, by priority, time and id. */
+function* takeDue(tx: Transition, { namespace, levels, limit }: DueRequest): Script<string[]> {
+  const ids: string[] = [];
+  for (const level of levels) {
+    if (ids.length >= limit) break;
+    ids.push(...(yield* takeLevel(tx, { namespace, level, limit: limit - ids.length })));
+  }
+  return ids;
+}
+
+interface LevelRequest {
+  readonly namespace: string;
+  readonly level: Level;
+  readonly limit: number;
+}
+
+function* takeLevel(
+  { now }: Transition,
+  { namespace, level: { priority, queues }, limit }: LevelRequest,
+): Script<readonly string[]> {
+  for (;;) {
+    const found = yield* rowsOfEach(
+      DUE_ROWS,
+      queues.map((queue) => [namespace, queue, priority, now, limit]),
+    );
+    const due = found.flat().sort(byClaimOrder).slice(0, limit);
+    const stale = due.filter(({ status }) => status === null || !isWakeable(status));
+    if (stale.length === 0) return due.map((row) => row.run_id);
+    // A row without a run that can use it means nothing.
+    yield* change(
+      DELETE_READY,
+      stale.map((row) => [row.run_id]),
+    );
+  }
+}
+
+function byClaimOrder(a: DueRow, b: DueRow): number {
+  return a.wake_at - b.wake_at || (a.run_id < b.run_id ? -1 : 1);
+}
+
+function* own(
+  tx: Transition,
+  ids: readonly string[],
+  worker: string,
+): Script<readonly ClaimedRun[]> {
+  yield* change(
+    CLAIM_RUN,
+    ids.map((id) => [worker, tx.now, id]),
+  );
+  const found = yield* firstOfEach(
+    GET_RUN,
+    ids.map((id) => [id]),
+  );
+  const runs: readonly RunRecord[] = found.flatMap((row) => (row ? [toRunRecord(row)] : []));
+  const arrivals = yield* receiveAll(tx, runs);
+  return runs.map((run, i) => ({ run, arrivals: arrivals[i] ?? [] }));
+}
+
+/** The earliest time at which the levels have a row of a run that nobody owns. */
+function* nextWake(namespace: string, levels: readonly Level[]): Script<number | null> {
+  const earliest = yield* firstOfEach(
+    NEXT_WAKE,
+    levels.flatMap(({ priority, queues }) => queues.map((queue) => [namespace, queue, priority])),
+  );
+  return earliest.reduce<number | null>((min, row) => {
+    if (!row) return min;
+    return min === null ? row.wake_at : Math.min(min, row.wake_at);
+  }, null);
+}

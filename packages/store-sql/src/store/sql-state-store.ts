@@ -1,0 +1,183 @@
+/**
+ * The store port on a relational database. Every verb is one script (see `sql/script.ts`) in one transaction; what is
+ * here is which script, and how a batch survives one bad item.
+ */
+import type {
+  Arrival,
+  ClaimRequest,
+  ClaimResult,
+  CommitResult,
+  CreateOutcome,
+  CreateRunsRequest,
+  DeliverResult,
+  HeartbeatRequest,
+  HeartbeatResult,
+  HistoryEvent,
+  HistoryRequest,
+  InboxMessage,
+  RetryRequest,
+  RunFilter,
+  RunPage,
+  RunRecord,
+  RunStatus,
+  SignalMessage,
+  StateStore,
+  StoreCapabilities,
+  TakeOverRequest,
+  TakeOverResult,
+  TakeTasksRequest,
+  TakeTasksResult,
+  TaskResult,
+  TerminateRequest,
+  Turn,
+  VerbOutcome,
+} from '@dudousxd/nestjs-durable-core';
+import { migrateSchema, verifySchema } from '../schema/migrate.js';
+import type { SqlExecutor } from '../sql/executor.js';
+import { claim, claimNothing } from './claim.js';
+import { commitBatch } from './commit/commit-batch.js';
+import { createRuns } from './create-runs.js';
+import { deliverMessages } from './deliver.js';
+import * as operate from './operate.js';
+import * as ownership from './ownership.js';
+import * as queries from './queries.js';
+import * as signals from './signals.js';
+import * as tasks from './tasks.js';
+
+export interface SqlStateStoreOptions {
+  /** What error messages and the dashboard call it. */
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+}
+
+/** `StateStore` over a `SqlExecutor`. ORM adapters extend it with nothing but the way to their connection. */
+export class SqlStateStore implements StateStore {
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+  readonly #executor: SqlExecutor;
+
+  constructor(executor: SqlExecutor, { name, capabilities }: SqlStateStoreOptions) {
+    this.#executor = executor;
+    this.name = name;
+    this.capabilities = capabilities;
+  }
+
+  migrate(): Promise<void> {
+    return migrateSchema(this.#executor);
+  }
+
+  /**
+   * Checks that the schema is the one this release works with: for `autoSchema: false`.
+   *
+   * @throws SchemaMissingError, SchemaTooNewError
+   */
+  verifySchema(): Promise<void> {
+    return verifySchema(this.#executor);
+  }
+
+  close(): Promise<void> {
+    return this.#executor.close();
+  }
+
+  createRuns(request: CreateRunsRequest): Promise<readonly CreateOutcome[]> {
+    return this.#executor.write(() => createRuns(request));
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    const nothing = await this.#executor.read(() => claimNothing(request));
+    return nothing ?? this.#executor.write(() => claim(request));
+  }
+
+  heartbeat(request: HeartbeatRequest): Promise<HeartbeatResult> {
+    return this.#executor.write(() => ownership.heartbeat(request));
+  }
+
+  takeOver(request: TakeOverRequest): Promise<TakeOverResult> {
+    return this.#executor.write(() => ownership.takeOver(request));
+  }
+
+  releaseWorker(worker: string): Promise<number> {
+    return this.#executor.write(() => ownership.releaseWorker(worker));
+  }
+
+  releaseRun(runId: string, worker: string, epoch: number): Promise<boolean> {
+    return this.#executor.write(() => ownership.releaseRun(runId, worker, epoch));
+  }
+
+  history(requests: readonly HistoryRequest[]): Promise<readonly (readonly HistoryEvent[])[]> {
+    return this.#executor.read(() => queries.history(requests));
+  }
+
+  commit(turns: readonly Turn[]): Promise<readonly CommitResult[]> {
+    return commitBatch(this.#executor, turns);
+  }
+
+  receive(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly Arrival[]>> {
+    return this.#executor.read(() => queries.receive(runIds));
+  }
+
+  deliver(messages: readonly InboxMessage[]): Promise<readonly DeliverResult[]> {
+    return this.#executor.write(() => deliverMessages(messages));
+  }
+
+  signal(messages: readonly SignalMessage[]): Promise<readonly DeliverResult[]> {
+    return this.#executor.write(() => signals.acceptSignals(messages));
+  }
+
+  async takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult> {
+    const nothing = await this.#executor.read(() => tasks.takeNothing(request));
+    return nothing ?? this.#executor.write(() => tasks.takeTasks(request));
+  }
+
+  extendTasks(taskIds: readonly string[], visibilityMs: number): Promise<void> {
+    return this.#executor.write(() => tasks.extendTasks(taskIds, visibilityMs));
+  }
+
+  completeTasks(results: readonly TaskResult[]): Promise<readonly DeliverResult[]> {
+    return this.#executor.write(() => tasks.completeTasks(results));
+  }
+
+  getRun(runId: string): Promise<RunRecord | undefined> {
+    return this.#executor.read(() => queries.getRun(runId));
+  }
+
+  listRuns(filter: RunFilter, limit: number, cursor: string | null): Promise<RunPage> {
+    const { dialect } = this.#executor;
+    return this.#executor.read(() => queries.listRuns(dialect, { filter, limit, cursor }));
+  }
+
+  countRuns(filter: RunFilter): Promise<Readonly<Record<RunStatus, number>>> {
+    return this.#executor.read(() => queries.countRuns(this.#executor.dialect, filter));
+  }
+
+  listSignals(
+    namespace: string,
+    token: string,
+  ): Promise<readonly (SignalMessage & { readonly acceptedAt: number })[]> {
+    return this.#executor.read(() => signals.listSignals(namespace, token));
+  }
+
+  listServed(namespace: string): Promise<readonly string[]> {
+    return this.#executor.read(() => queries.listServed(namespace));
+  }
+
+  isKnownWorkflow(namespace: string, workflow: string): Promise<boolean> {
+    return this.#executor.read(() => queries.isKnownWorkflow(namespace, workflow));
+  }
+
+  terminate(request: TerminateRequest): Promise<VerbOutcome> {
+    return this.#executor.write(() => operate.terminate(request));
+  }
+
+  retry(request: RetryRequest): Promise<VerbOutcome> {
+    return this.#executor.write(() => operate.retry(request));
+  }
+
+  deleteRun(runId: string): Promise<VerbOutcome> {
+    return this.#executor.write(() => operate.deleteRun(runId));
+  }
+
+  purge(limit: number): Promise<number> {
+    return this.#executor.write(() => signals.purge(limit));
+  }
+}
