@@ -153,7 +153,7 @@ export class DurableEngine implements DurableClient {
     for (const batcher of [this.turns, this.starts, this.messages, this.signals]) batcher.kill();
     this.dispatcher?.kill();
     this.executor?.kill();
-    this.waiters.stop();
+    this.waiters.kill();
   }
 
   /** Listens to what commits in this process. Returns a function that removes the listener. */

@@ -323,3 +323,16 @@ describe('workflow code that starts a timer whose callback only sets a variable'
     expect(warnings[0]).toMatch(/Timeout at .*recovery\.test\.ts:\d+.*step 'first' \(position 1\)/);
   });
 });
+
+describe('waiting for a run while the process stops', () => {
+  it('ends with an error that says so', async () => {
+    const engine = await startEngine({ workflows: { wf: (ctx) => ctx.sleep('1 day') } });
+    const { runId } = await engine.startRun('wf', null);
+    const waiting = expect(engine.waitForRun(runId, { timeout: '1m' })).rejects.toMatchObject({
+      code: 'SHUTDOWN',
+    });
+    await engine.stop();
+    await waiting;
+    await expect(engine.getRun(runId)).rejects.toMatchObject({ code: 'SHUTDOWN' });
+  });
+});

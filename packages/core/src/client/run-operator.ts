@@ -77,9 +77,15 @@ export class RunOperator {
     const timeoutMs = timeout === undefined ? null : parseDuration(timeout, 'timeout');
     return new Promise<RunResult>((resolve, reject) => {
       let stopTimer = () => {};
-      const stopWaiting = this.options.waiters.add(id, (run) => {
-        stopTimer();
-        this.conclude(id, run, resolve, reject);
+      const stopWaiting = this.options.waiters.add(id, {
+        settle: (run) => {
+          stopTimer();
+          this.conclude(id, run, resolve, reject);
+        },
+        fail: (error) => {
+          stopTimer();
+          reject(error);
+        },
       });
       if (timeoutMs !== null) {
         stopTimer = startTimer(this.options.settings.runtime, timeoutMs, () => {

@@ -1,5 +1,6 @@
 /** `waitForRun`: told at once by commits of this process, and by polling of what other processes commit. */
 
+import { ShutdownError } from '../errors/errors.js';
 import type { RunRecord } from '../model/run.js';
 import { isTerminal } from '../model/status.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
@@ -7,8 +8,12 @@ import type { StateStore } from '../store/state-store.js';
 
 export type SettledRun = Pick<RunRecord, 'id' | 'status' | 'output' | 'error' | 'reason'>;
 
-interface Waiter {
+/** Somebody who waits. Exactly one of the two is called, once. */
+export interface Waiter {
+  /** The run is terminal or blocked; undefined: there is no such run. */
   readonly settle: (run: SettledRun | undefined) => void;
+  /** The wait cannot go on. */
+  readonly fail: (error: Error) => void;
 }
 
 const MIN_PAUSE_MS = 50;
@@ -27,9 +32,8 @@ export class RunWaiters {
     this.runtime = runtime;
   }
 
-  /** Calls `settle` once when the run is terminal or blocked, or with undefined if there is no such run. */
-  add(runId: string, settle: Waiter['settle']): () => void {
-    const waiter = { settle };
+  /** Returns a function that ends the wait without a word. */
+  add(runId: string, waiter: Waiter): () => void {
     const waiting = this.waiters.get(runId) ?? new Set();
     this.waiters.set(runId, waiting.add(waiter));
     this.pauseMs = MIN_PAUSE_MS;
@@ -45,9 +49,18 @@ export class RunWaiters {
     for (const { settle } of waiting) settle(run);
   }
 
+  /** The process stops: every wait fails. The runs go on elsewhere. */
   stop(): void {
+    const waiting = [...this.waiters.values()];
+    this.kill();
+    for (const { fail } of waiting.flatMap((waiters) => [...waiters])) fail(new ShutdownError());
+  }
+
+  /** Forgets everything without a word: the process is dying. */
+  kill(): void {
     this.stopped = true;
     if (this.timer !== null) this.runtime.scheduler.clearTimer(this.timer);
+    this.timer = null;
     this.waiters.clear();
   }
 

@@ -48,6 +48,7 @@ export class Executor {
   private readonly sweep: TakeOverSweep;
   private readonly localSteps: LocalStepRunner;
   private readonly host: ExecutionHost;
+  private readonly pauses = new Set<() => void>();
   private readonly warnedOf = new Set<string>();
   private unguard: (() => void) | null = null;
   private draining = false;
@@ -167,6 +168,7 @@ export class Executor {
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
+    this.endPauses();
     this.unguard?.();
     await this.options.store.releaseWorker(this.lease.worker);
   }
@@ -189,6 +191,7 @@ export class Executor {
 
   kill(): void {
     this.unguard?.();
+    this.endPauses();
     this.stopped = true;
     this.draining = true;
     this.claims.stop();
@@ -245,8 +248,24 @@ export class Executor {
       } catch (error) {
         runtime.logger.warn(`${what} failed; trying again in ${pauseMs} ms.`, { error });
       }
-      await new Promise<void>((resolve) => runtime.scheduler.setTimer(resolve, pauseMs));
+      await this.pause(pauseMs);
     }
+  }
+
+  /** Never ends if the process stops meanwhile. */
+  private pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stopTimer = startTimer(this.options.settings.runtime, delayMs, () => {
+        this.pauses.delete(stopTimer);
+        resolve();
+      });
+      this.pauses.add(stopTimer);
+    });
+  }
+
+  private endPauses(): void {
+    for (const stopTimer of this.pauses) stopTimer();
+    this.pauses.clear();
   }
 
   private loseEverything(): void {
