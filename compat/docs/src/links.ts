@@ -18,22 +18,20 @@ export function brokenLinks(pages: readonly Page[]): readonly string[] {
 export function orphans(pages: readonly Page[]): readonly string[] {
   const linked = new Set(
     pages.flatMap((page) =>
-      page.links.map(({ target }) => resolve(page.path, target).file).filter((to) => to !== page.path),
+      page.links
+        .map(({ target }) => resolve(page.path, target).file)
+        .filter((to) => to !== page.path),
     ),
   );
   return pages.map(({ path }) => path).filter((path) => path !== 'README.md' && !linked.has(path));
 }
 
-function problemOf(
-  page: Page,
-  target: string,
-  byPath: ReadonlyMap<string, Page>,
-): string | null {
+function problemOf(page: Page, target: string, byPath: ReadonlyMap<string, Page>): string | null {
   const { file, anchor } = resolve(page.path, target);
   if (file.startsWith('..')) return 'leaves the repository';
-  if (!existsSync(join(ROOT, file))) return 'does not exist';
-  if (anchor === '') return null;
   const to = byPath.get(file);
+  if (to === undefined && !existsSync(join(ROOT, file))) return 'does not exist';
+  if (anchor === '') return null;
   if (to === undefined) return 'has an anchor, and is no page';
   return to.anchors.has(anchor) ? null : `names no heading of ${file}`;
 }

@@ -1,5 +1,5 @@
 /** A page of the documentation, taken apart: fenced blocks, headings, links. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
 /** Root of the repository. */
@@ -17,7 +17,7 @@ export interface Fence {
 }
 
 /** A link to somewhere else than the web. */
-export interface Link {
+interface Link {
   readonly target: string;
   readonly line: number;
 }
@@ -67,7 +67,9 @@ export function parsePage(path: string, text: string): Page {
     index = end;
   }
   const flags = new Set(
-    [...text.matchAll(/<!-- docs-test: (.*?) -->/g)].flatMap(([, words]) => words?.split(' ') ?? []),
+    [...text.matchAll(/<!-- docs-test: (.*?) -->/g)].flatMap(
+      ([, words]) => words?.split(' ') ?? [],
+    ),
   );
   return { path, fences, flags, anchors: anchorsOf(prose), links: prose.flatMap(linksOf) };
 }

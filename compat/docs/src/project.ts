@@ -12,20 +12,20 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fromRoot, type Fence, type Page } from './page.js';
+import { type Fence, fromRoot, type Page } from './page.js';
 
 /** Where the projects are written: inside this package, so that they find its dependencies. */
-export const PROJECTS = join(import.meta.dirname, '../dist/pages');
+const PROJECTS = join(import.meta.dirname, '../dist/pages');
 
 /** A file of a project. */
-export interface ProjectFile {
+interface ProjectFile {
   /** From the project's folder. */
   readonly name: string;
   readonly text: string;
 }
 
 /** Folder of a page's project. */
-export function projectOf(page: Page, parent = PROJECTS): string {
+function projectOf(page: Page, parent = PROJECTS): string {
   return join(parent, page.path.replace(/\.md$/, '').replaceAll('/', '.'));
 }
 
@@ -41,7 +41,7 @@ export function writeProject(page: Page, parent = PROJECTS): string {
 }
 
 /** The files of a page's project, its `package.json` and a `tsconfig.json` where it has none included. */
-export function filesOf(page: Page): readonly ProjectFile[] {
+function filesOf(page: Page): readonly ProjectFile[] {
   const files = page.fences.flatMap((fence) => fileOf(page, fence) ?? []);
   const names = files.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) < index);
@@ -77,7 +77,8 @@ function fileOf(page: Page, fence: Fence): ProjectFile | null {
   if (language !== 'ts') return name === undefined ? null : { name, text: lines.join('\n') };
   const wrap = attributes.get('wrap');
   for (const key of attributes.keys()) {
-    if (key !== 'file' && key !== 'wrap') throw new Error(`${page.path}:${line}: unknown word ${key}`);
+    if (key !== 'file' && key !== 'wrap')
+      throw new Error(`${page.path}:${line}: unknown word ${key}`);
   }
   const text = wrap === undefined ? lines : wrapped(page, fence, wrap);
   return { name: name ?? `block-${line}.ts`, text: `${'\n'.repeat(line)}${text.join('\n')}\n` };
