@@ -35,7 +35,7 @@ export interface WorkerOptions {
 
 export interface EngineOptions {
   readonly store: StateStore;
-  /** Carries remote steps. Without one, `ctx.remote` is an error that says so. */
+  /** Carries remote steps. @default handlers of this process, called directly */
   readonly transport?: Transport;
   /** Separates applications in one database. @default 'default' */
   readonly namespace?: string;

@@ -70,7 +70,7 @@ export class DurableEngine implements DurableClient {
     this.settings = resolveSettings(options);
     const { runtime } = this.settings;
     this.lifecycle = new Lifecycle(runtime.logger);
-    this.waiters = new RunWaiters(store, runtime);
+    this.waiters = new RunWaiters((runId) => this.findRun(runId), runtime);
     this.clock = new DatabaseClock(runtime.clock);
     this.transport = options.transport ?? new InProcessTransport();
     this.turns = this.batcher('turns', (turns) => store.commit(turns), measureTurn);
@@ -133,6 +133,8 @@ export class DurableEngine implements DurableClient {
   async stop(): Promise<void> {
     if (this.phase === 'stopping' || this.phase === 'stopped' || this.phase === 'new') return;
     this.phase = 'stopping';
+    // A start that is under way would go on after the stop; whether it failed is its caller's business.
+    await Promise.allSettled([this.started]);
     this.dispatcher?.stopTaking();
     await Promise.all([
       this.transport.close(this.settings.shutdownTimeoutMs),
@@ -306,8 +308,20 @@ export class DurableEngine implements DurableClient {
       messages: this.messages,
       isHere: (runId) => this.executor?.holds(runId) ?? false,
       onWoken: (runIds) => this.executor?.hint(runIds),
-      onEnded: (runId) => this.executor?.dropEnded(runId),
+      onEnded: (run) => this.onEnded(run),
     });
+  }
+
+  private async findRun(runId: string): Promise<RunRecord | undefined> {
+    const run = await this.store.getRun(runId);
+    return run?.namespace === this.settings.namespace ? run : undefined;
+  }
+
+  /** A run was ended from outside. */
+  private onEnded(run: RunRecord): void {
+    this.executor?.dropEnded(run.id);
+    this.lifecycle.ended(run);
+    this.waiters.notify(run.id, run);
   }
 
   private onCommitted(run: RunRecord, turn: Turn): void {

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -334,5 +336,52 @@ describe('waiting for a run while the process stops', () => {
     await engine.stop();
     await waiting;
     await expect(engine.getRun(runId)).rejects.toMatchObject({ code: 'SHUTDOWN' });
+  });
+});
+
+describe('a rejection that nobody awaits yet', () => {
+  const script = fileURLToPath(new URL('./support/early-rejection-process.ts', import.meta.url));
+  const hooks = new URL('../../testing/scripts/source-hooks.mjs', import.meta.url).href;
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ['--import', hooks, script, ...args], { encoding: 'utf8' });
+
+  it('of a helper in a workflow does not end the process; the body meets it when it awaits', () => {
+    const { status, stdout } = run();
+    expect(stdout).toContain('"output":"early"');
+    expect(stdout).toContain('alive');
+    expect(status).toBe(0);
+  });
+
+  it('of anything else ends the process as ever', () => {
+    const { status, stdout, stderr } = run('foreign');
+    expect(stdout).not.toContain('alive');
+    expect(stderr).toContain('not of a workflow');
+    expect(status).toBe(1);
+  });
+});
+
+describe('retry of a run with a started child', () => {
+  it('gets the end that the child came to while the run was failed', async () => {
+    let broken = true;
+    const engine = await startEngine({
+      workflows: {
+        wf: async (ctx) => {
+          const child = await ctx.startChild('kid', null, { closePolicy: 'abandon' });
+          if (broken) throw new Error('broken body');
+          return child.result();
+        },
+        kid: (ctx) => ctx.waitForSignal('kid'),
+      },
+    });
+    const { runId, status } = await runToEnd(engine);
+    expect(status).toBe('failed');
+    const { runs } = await engine.listRuns({ parentRunId: runId });
+    await engine.signal('kid', 'from the child');
+    await engine.waitForRun(runs[0]?.runId ?? '', { timeout: '5s' });
+    broken = false;
+    await engine.retry(runId);
+    expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({
+      output: 'from the child',
+    });
   });
 });

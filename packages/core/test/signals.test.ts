@@ -70,7 +70,10 @@ describe('signals', () => {
     });
     const { runId } = await engine.startRun('wf', null);
     await until(
-      async () => (await engine.history(runId)).filter(({ kind }) => kind === 'signal').length > 3,
+      async () =>
+        (await engine.history(runId)).filter(
+          ({ kind, type }) => kind === 'signal' && type === 'scheduled',
+        ).length > 3,
     );
     await engine.signal('cmd', 'run');
     const result = await engine.waitForRun(runId, { timeout: '5s' });
@@ -88,3 +91,35 @@ async function sameStoreWait(engine: Awaited<ReturnType<typeof startEngine>>) {
   });
   return engine;
 }
+
+describe('two waits of one run on one token', () => {
+  it('are one wait: the newer takes the place of the older, and a run that is left with the older alone is blocked', async () => {
+    const engine = await startEngine({
+      workflows: {
+        wf: async (ctx) => Promise.all([ctx.waitForSignal('t'), ctx.waitForSignal('t')]),
+      },
+    });
+    const { runId } = await engine.startRun('wf', null);
+    await engine.signal('t', 'only');
+    await expect(engine.waitForRun(runId, { timeout: '5s' })).rejects.toMatchObject({
+      code: 'RUN_BLOCKED',
+    });
+    const history = await engine.history(runId);
+    expect(history.map(({ type, position }) => `${type} ${position}`)).toEqual([
+      'scheduled 1',
+      'scheduled 2',
+      'withdrawn 1',
+    ]);
+  });
+
+  it('with one id on two tokens are two signals', async () => {
+    const engine = await startEngine({
+      workflows: {
+        wf: (ctx) => Promise.all([ctx.waitForSignal('a'), ctx.waitForSignal('b')]),
+      },
+    });
+    await engine.signal('a', 1, { id: 'same' });
+    await engine.signal('b', 2, { id: 'same' });
+    expect(await runToEnd(engine)).toMatchObject({ output: [1, 2] });
+  });
+});

@@ -83,7 +83,8 @@ export class WorkerLease {
     await beat;
   }
 
-  private fenceIfLate(): void {
+  /** Gives everything up if the lease is over by this process's own clock (L2). */
+  fenceIfLate(): void {
     if (this.held && !this.isHeld) this.lose();
   }
 

@@ -1,6 +1,5 @@
 /** The verbs of people and of request handlers on existing runs: look, wait, cancel, terminate, retry, delete. */
 import type { Batcher } from '../commit/batcher.js';
-import { rebaseForRetry } from '../decide/rebase.js';
 import type { HistoryEntry, ListFilter, RunList, RunResult, RunView } from '../engine-types.js';
 import {
   InvalidArgumentError,
@@ -20,6 +19,7 @@ import { startTimer } from '../remote/watchdog.js';
 import type { Settings } from '../settings.js';
 import type { DeliverResult, RunFilter, StateStore, VerbOutcome } from '../store/state-store.js';
 import { type Duration, parseDuration } from '../workflow/duration.js';
+import { retryRun } from './retry-run.js';
 import { toEntry, toSummary, toView } from './views.js';
 
 export interface RunOperatorOptions {
@@ -31,7 +31,7 @@ export interface RunOperatorOptions {
   readonly isHere: (runId: string) => boolean;
   readonly onWoken: (runIds: readonly string[]) => void;
   /** The run has been ended from outside: whoever executes it here has to stop. */
-  readonly onEnded: (runId: string) => void;
+  readonly onEnded: (run: RunRecord) => void;
 }
 
 const MAX_PAGE = 200;
@@ -114,22 +114,15 @@ export class RunOperator {
     const request = { runId: id, reason: reason ?? 'terminated', onlyIf: 'nonTerminal' } as const;
     const outcome = await this.options.store.terminate(request);
     const run = this.done(id, outcome, 'terminate', ['pending', 'running', 'suspended', 'blocked']);
-    this.options.onEnded(id);
-    this.options.waiters.notify(run.id, run);
+    this.options.onEnded(run);
     return this.get(id);
   }
 
   /** Puts a blocked run back, or opens a new branch of a failed one that keeps its recorded results. */
   async retry(runId: string): Promise<RunView> {
     const run = await this.require(runId);
-    const { store } = this.options;
-    const events = run.status === 'failed' ? await this.rebased(run) : null;
-    const outcome = await store.retry({
-      runId: run.id,
-      branch: run.branch,
-      epoch: run.epoch,
-      events,
-    });
+    const { store, settings } = this.options;
+    const outcome = await retryRun(store, run, settings.codec);
     this.done(run.id, outcome, 'retry', ['failed', 'blocked']);
     return this.get(run.id);
   }
@@ -140,24 +133,18 @@ export class RunOperator {
     this.done(id, outcome, 'delete', ['completed', 'failed', 'cancelled']);
   }
 
-  private async rebased(run: RunRecord) {
-    const { store, settings } = this.options;
-    const [events] = await store.history([{ runId: run.id, branch: run.branch, after: 0 }]);
-    return rebaseForRetry(events ?? [], run.error, settings.codec);
-  }
-
   private async cancelPending(run: RunRecord, reason: string | undefined): Promise<boolean> {
     const request = { runId: run.id, reason: reason ?? 'cancelled', onlyIf: 'pending' } as const;
     const outcome = await this.options.store.terminate(request);
     if (outcome.outcome !== 'done') return false;
     this.options.onWoken(outcome.woken);
-    this.options.waiters.notify(run.id, outcome.run);
+    this.options.onEnded(outcome.run);
     return true;
   }
 
   private async lookOnce(runId: string): Promise<void> {
     try {
-      const run = await this.options.store.getRun(runId);
+      const run = await this.find(runId);
       if (run === undefined || isTerminal(run.status) || run.status === 'blocked') {
         this.options.waiters.notify(runId, run);
       }
@@ -192,10 +179,16 @@ export class RunOperator {
 
   private async require(runId: string): Promise<RunRecord> {
     const id = requireRunId(runId, 'runId');
-    const run = await this.options.store.getRun(id);
-    if (run === undefined || run.namespace !== this.options.settings.namespace)
-      throw new RunNotFoundError(id);
+    const run = await this.find(id);
+    if (run === undefined) throw new RunNotFoundError(id);
     return run;
+  }
+
+  /** The run, if it is in this namespace. */
+  private async find(runId: string): Promise<RunRecord | undefined> {
+    const { store, settings } = this.options;
+    const run = await store.getRun(runId);
+    return run?.namespace === settings.namespace ? run : undefined;
   }
 
   private done(

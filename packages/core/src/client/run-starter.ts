@@ -102,9 +102,12 @@ export class RunStarter {
       .filter((key) => key.startsWith(`${name}@`))
       .map((key) => key.slice(name.length + 1));
     const version = versions.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))[0];
-    if (version === undefined)
-      throw new UnknownWorkflowError({ workflow: name, known: registry.workflowNames() });
-    return { name, version };
+    if (version !== undefined) return { name, version };
+    if (await store.isKnownWorkflow(settings.namespace, name)) {
+      const todo = `No live process serves the workflow '${name}', so its version cannot be chosen: pass it.`;
+      throw new InvalidArgumentError({ field: 'version', received: version, todo });
+    }
+    throw new UnknownWorkflowError({ workflow: name, known: registry.workflowNames() });
   }
 
   private async requireKnown({ name, version }: ResolvedWorkflow): Promise<void> {

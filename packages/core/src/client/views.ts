@@ -61,6 +61,9 @@ function decodedPayload(
 }
 
 function isUnclaimable(run: RunRecord, served: ReadonlySet<string>): boolean {
-  if (run.worker !== null || (run.status !== 'pending' && run.status !== 'suspended')) return false;
+  if (run.worker !== null || !EXECUTABLE.has(run.status)) return false;
   return !served.has(servedKey(run.workflow, run.version));
 }
+
+/** Statuses of runs that a worker could claim. `running` without a worker: it was handed back or taken over. */
+const EXECUTABLE: ReadonlySet<RunRecord['status']> = new Set(['pending', 'running', 'suspended']);

@@ -1,9 +1,9 @@
 /** What arrives from outside: signals, results of children and of remote attempts, cancel requests (T4). */
-import { ChildFailedError, RunCancelledError } from '../errors/errors.js';
 import type { Arrival, InboxBody, RemoteResult } from '../model/message.js';
 import type { RunOutcome } from '../model/run.js';
 import { cancelledPayload, endAttempt, isCancelled } from './attempts.js';
-import type { ChildOutcome, RunState } from './run-state.js';
+import { type ChildOutcome, toChildOutcome } from './child-outcome.js';
+import type { RunState } from './run-state.js';
 import { type Delivery, settle } from './settlement.js';
 
 type SignalArrival = Extract<Arrival, { type: 'signal' }>;
@@ -78,21 +78,11 @@ function childOutcome(
   childRunId: string,
   outcome: RunOutcome,
 ): ChildOutcome {
-  const { codec } = state.env;
-  if (outcome.status === 'completed')
-    return { ok: true, payload: outcome.output ?? codec.encode(undefined) };
   if (outcome.status === 'cancelled' && isCancelled(state, position)) {
     return { ok: false, payload: cancelledPayload(state) };
   }
-  const cause =
-    outcome.error === null
-      ? new RunCancelledError({ runId: childRunId, reason: outcome.reason })
-      : codec.decodeError(outcome.error);
   const workflow = childWorkflow(state, position);
-  return {
-    ok: false,
-    payload: codec.encodeError(new ChildFailedError({ childRunId, workflow, cause })),
-  };
+  return toChildOutcome({ childRunId, workflow, outcome }, state.env.codec);
 }
 
 function childWorkflow(state: RunState, position: number): string {

@@ -6,6 +6,7 @@
  */
 
 import { childCancelMessage } from '../model/child-message.js';
+import type { OperationRequest } from '../replay/operation.js';
 import { cancelledPayload } from './attempts.js';
 import type { RunState } from './run-state.js';
 import { type Delivery, settle } from './settlement.js';
@@ -90,12 +91,16 @@ function askToStop(state: RunState, waiting: Waiting): void {
   if (waiting.is === 'remote' && waiting.taskId !== null)
     state.draft.cancelledTasks.push(waiting.taskId);
   if (waiting.is !== 'child') return;
-  const { request } = waiting.operation;
-  if (request.kind === 'child' && !request.detached && request.start.closePolicy !== 'abandon') {
+  if (followsCancel(waiting.operation.request)) {
     state.draft.messages.push(
       childCancelMessage(waiting.childRunId, `its parent run ${state.run.id} stopped waiting`),
     );
   }
+}
+
+/** Whether a cancel of this run is passed on to the child that it awaits. */
+function followsCancel(request: OperationRequest): boolean {
+  return request.kind === 'child' && !request.detached && request.start.closePolicy !== 'abandon';
 }
 
 function isInProgress(waiting: Waiting): boolean {
@@ -105,7 +110,7 @@ function isInProgress(waiting: Waiting): boolean {
     case 'remote':
       return waiting.taskId !== null;
     case 'child':
-      return waiting.operation.request.kind === 'child';
+      return followsCancel(waiting.operation.request);
     case 'sleep':
     case 'signal':
       return false;

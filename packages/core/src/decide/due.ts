@@ -1,5 +1,6 @@
 /** The passing of time: timers, timeouts of waits, ends of back-offs. */
 import { SignalTimeoutError } from '../errors/errors.js';
+import { isCancelled } from './attempts.js';
 import { dispatchAttempt } from './remote.js';
 import type { RunState } from './run-state.js';
 import { type Delivery, settle } from './settlement.js';
@@ -38,9 +39,15 @@ export function nextWakeAt(state: RunState): number | null {
   const consider = (at: number | null) => {
     if (at !== null && (earliest === null || at < earliest)) earliest = at;
   };
-  for (const waiting of state.waiting.values()) consider(dueAt(waiting));
+  for (const waiting of state.waiting.values()) consider(timeOf(state, waiting));
   if (state.cancel !== null) consider(cancelWakeAt(state, state.cancel));
   return earliest;
+}
+
+/** When something is due about a pending operation. A cancel that reaches a step leaves no further attempts. */
+function timeOf(state: RunState, waiting: Waiting): number | null {
+  const retries = waiting.is === 'step' || waiting.is === 'remote';
+  return retries && isCancelled(state, waiting.operation.position) ? null : dueAt(waiting);
 }
 
 function cancelWakeAt(state: RunState, cancel: NonNullable<RunState['cancel']>): number {
@@ -54,7 +61,7 @@ function earliestDue(state: RunState, now: number): Waiting | null {
   let found: Waiting | null = null;
   let foundAt = Number.POSITIVE_INFINITY;
   for (const waiting of state.waiting.values()) {
-    const at = dueAt(waiting);
+    const at = timeOf(state, waiting);
     if (at === null || at > now || at > foundAt) continue;
     if (at === foundAt && found !== null && found.operation.position < waiting.operation.position)
       continue;

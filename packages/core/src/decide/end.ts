@@ -59,10 +59,11 @@ function encodeOutput(state: RunState, value: unknown): RunOutcome {
   }
 }
 
+/** Code that is stopped by a cancel ends with the cancel itself, or with what aborted I/O throws. */
 function isCancelled(error: unknown): boolean {
   const seen = new Set<unknown>();
   for (let at = error; at instanceof Error && !seen.has(at); at = at.cause) {
-    if (at instanceof CancelledError) return true;
+    if (at instanceof CancelledError || at.name === 'AbortError') return true;
     seen.add(at);
   }
   return false;

@@ -1,10 +1,11 @@
 import type { Codec } from '../codec/codec.js';
 import type { HistoryEvent } from '../model/history.js';
+import type { ChildOutcome } from './child-outcome.js';
 
 /**
  * The history of the branch that `retry` opens: every outcome up to the one that failed the run, which is left out with
- * whatever followed it, so that its operation runs anew. If the error came from the body itself, every outcome is kept.
- * Operations without an outcome are left out, to be asked for again; `seq` stays dense.
+ * whatever followed it, so that its operation runs anew; a cancel request is left out likewise. If the error came from
+ * the body itself, every outcome is kept. Operations without an outcome are left out, to be asked for again; `seq` stays dense.
  *
  * @param error the run's encoded error
  */
@@ -14,13 +15,18 @@ export function rebaseForRetry(
   codec: Codec,
 ): readonly HistoryEvent[] {
   const failedSeq = error === null ? null : seqOfFailure(events, error, codec);
-  const before = failedSeq === null ? events : events.filter(({ seq }) => seq < failedSeq);
+  const cancelSeq = events.find(({ kind }) => kind === 'cancel')?.seq ?? null;
+  const end = Math.min(
+    failedSeq ?? Number.POSITIVE_INFINITY,
+    cancelSeq ?? Number.POSITIVE_INFINITY,
+  );
+  const before = events.filter(({ seq }) => seq < end);
   const ended = new Set<number>();
   for (const { type, position } of before) {
     if (position !== null && ENDS.has(type)) ended.add(position);
   }
-  const kept = before.filter(({ position, kind, type }) => {
-    if (kind === 'cancel' || type === 'abandoned') return false;
+  const kept = before.filter(({ position, type }) => {
+    if (type === 'abandoned') return false;
     return position === null || ended.has(position);
   });
   return renumber(kept);
@@ -56,4 +62,50 @@ function renumber(events: readonly HistoryEvent[]): readonly HistoryEvent[] {
     seq: index + 1,
     cause: renumbered.get(event.cause) ?? 0,
   }));
+}
+
+/** A child that was started by `startChild`. */
+export interface StartedChild {
+  readonly childRunId: string;
+  readonly workflow: string;
+  readonly position: number;
+}
+
+/** Started children whose end the history does not hold. */
+export function childrenInDoubt(events: readonly HistoryEvent[]): readonly StartedChild[] {
+  const ended = new Set(
+    events.filter(({ type }) => type === 'recorded').map(({ detail }) => detail?.childRunId),
+  );
+  return events.flatMap(({ position, name, detail }) => {
+    if (position === null || detail?.detached !== true || detail.childRunId === undefined)
+      return [];
+    if (ended.has(detail.childRunId)) return [];
+    return [{ childRunId: detail.childRunId, workflow: name, position }];
+  });
+}
+
+/** The event that keeps a child's end until the code asks for it. */
+export function recordChildEnd(
+  events: readonly HistoryEvent[],
+  { childRunId, position }: StartedChild,
+  { ok, payload }: ChildOutcome,
+): HistoryEvent {
+  const last = events.at(-1);
+  return {
+    seq: (last?.seq ?? 0) + 1,
+    type: 'recorded',
+    kind: 'child',
+    position,
+    name: childRunId,
+    digest: null,
+    cause: 0,
+    attempt: 1,
+    payload,
+    at: last?.at ?? 0,
+    startedAt: null,
+    worker: last?.worker ?? '',
+    site: null,
+    group: null,
+    detail: { childRunId, childFailed: !ok },
+  };
 }

@@ -4,6 +4,7 @@ import { FIRST_SEQ } from '../model/history.js';
 import type { RunRecord } from '../model/run.js';
 import type { Note } from '../replay/coroutine.js';
 import type { Operation } from '../replay/operation.js';
+import type { ChildOutcome } from './child-outcome.js';
 import { type EventFacts, TurnDraft } from './turn-draft.js';
 import type { Waiting } from './waiting.js';
 
@@ -29,12 +30,6 @@ export interface CancelState {
   readonly graceUntil: number;
   /** Until then clean-up may run. */
   readonly cleanupUntil: number;
-}
-
-/** How a child ended, kept until the code asks. */
-export interface ChildOutcome {
-  readonly ok: boolean;
-  readonly payload: string;
 }
 
 type SyncNote = Extract<Note, { note: 'sideEffect' | 'patch' }>;

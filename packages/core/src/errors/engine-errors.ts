@@ -178,7 +178,7 @@ export class TransactionsUnsupportedError extends DurableError<{ readonly store:
 
   constructor(store: string) {
     super(
-      `${store} has no transactions to share. Use a database store, or do the work in ctx.step().`,
+      `${store} has no transactions to share. Do the work in ctx.step(), with its idempotencyKey.`,
       {
         code: 'TRANSACTIONS_UNSUPPORTED',
         fields: { store },

@@ -8,7 +8,7 @@ function summarize(cause: unknown): string {
 }
 
 function because(reason: string | null | undefined): string {
-  return reason ? `: ${reason}` : '';
+  return reason ? `: ${reason.replace(/\.+$/, '')}` : '';
 }
 
 /** No run has this id in this namespace. HTTP 404. */
@@ -115,7 +115,7 @@ export class RunCancelledError extends DurableError<{
   }
 }
 
-/** The awaited run is `blocked`: it goes on only after a deploy or an operator's `retry`. */
+/** The awaited run is `blocked`: it goes on only after a deploy or an operator's `retry`. HTTP 409. */
 export class RunBlockedError extends DurableError<{
   readonly runId: string;
   readonly reason: string | null;
@@ -127,7 +127,7 @@ export class RunBlockedError extends DurableError<{
   constructor({ runId, reason = null }: Cancellation) {
     super(
       `Run "${runId}" is blocked${because(reason)}. Repair the cause, then put it back with retry("${runId}").`,
-      { code: 'RUN_BLOCKED', fields: { runId, reason } },
+      { code: 'RUN_BLOCKED', fields: { runId, reason }, httpStatus: 409 },
     );
   }
 }

@@ -54,7 +54,7 @@ export class SignalTimeoutError extends DurableError<{
   }
 }
 
-/** `waitForRun` gave up waiting. The run goes on. */
+/** `waitForRun` gave up waiting. The run goes on. HTTP 504. */
 export class WaitTimeoutError extends DurableError<{
   readonly runId: string;
   readonly timeoutMs: number;
@@ -68,6 +68,7 @@ export class WaitTimeoutError extends DurableError<{
       `Run "${runId}" did not end within ${timeoutMs} ms. It goes on; wait again or look it up later.`,
       {
         code: 'WAIT_TIMEOUT',
+        httpStatus: 504,
         fields: { runId, timeoutMs },
       },
     );

@@ -42,6 +42,11 @@ export class Lifecycle {
     this.emit('run.created', run, []);
   }
 
+  /** A run was ended from outside, without a turn. */
+  ended(run: RunRecord): void {
+    this.emit('run.cancelled', run, []);
+  }
+
   committed(run: RunRecord, turn: Turn): void {
     this.emit(typeOf(turn), run, turn.events);
   }

@@ -4,7 +4,6 @@ import { ShutdownError } from '../errors/errors.js';
 import type { RunRecord } from '../model/run.js';
 import { isTerminal } from '../model/status.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
-import type { StateStore } from '../store/state-store.js';
 
 export type SettledRun = Pick<RunRecord, 'id' | 'status' | 'output' | 'error' | 'reason'>;
 
@@ -20,15 +19,16 @@ const MIN_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
 
 export class RunWaiters {
-  private readonly store: StateStore;
+  private readonly find: (runId: string) => Promise<SettledRun | undefined>;
   private readonly runtime: Runtime;
   private readonly waiters = new Map<string, Set<Waiter>>();
   private timer: TimerHandle | null = null;
   private pauseMs = MIN_PAUSE_MS;
   private stopped = false;
 
-  constructor(store: StateStore, runtime: Runtime) {
-    this.store = store;
+  /** @param find reads a run; undefined if there is none in this namespace */
+  constructor(find: RunWaiters['find'], runtime: Runtime) {
+    this.find = find;
     this.runtime = runtime;
   }
 
@@ -91,7 +91,7 @@ export class RunWaiters {
   }
 
   private async look(runId: string): Promise<void> {
-    const run = await this.store.getRun(runId);
+    const run = await this.find(runId);
     if (run !== undefined && !isTerminal(run.status) && run.status !== 'blocked') return;
     this.notify(runId, run);
   }

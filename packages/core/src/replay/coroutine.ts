@@ -189,6 +189,7 @@ export class Coroutine {
     };
     this.pending.set(position, operation);
     if (!recorded) this.asked.push({ note: 'operation', operation });
+    if (ask.request.kind === 'signal') this.supersede(operation, ask.request.token);
     return promise;
   }
 
@@ -232,6 +233,7 @@ export class Coroutine {
 
   /** Passes on that the code has started something foreign. */
   noteForeign(type: string, site: string | null): void {
+    if (this.poison !== null) return;
     this.options.onForeignCall?.({ type, site, after: this.lastDelivered });
   }
 
@@ -242,6 +244,14 @@ export class Coroutine {
     this.pending.clear();
     this.asked = [];
     this.options.onPoisoned(error);
+  }
+
+  /** A newer wait on a token takes the place of the run's older one, which will have no outcome (ruling 9). */
+  private supersede(newer: Operation, token: string): void {
+    this.withdraw(
+      ({ position, request }) =>
+        request.kind === 'signal' && request.token === token && position < newer.position,
+    );
   }
 
   private enter(seq: number, at: number, what: string): void {

@@ -31,8 +31,8 @@ export interface ExecutionHost {
   release(run: RunRecord): Promise<void>;
   /** Calls back when the database's clock has reached `at`. Returns a function that withdraws it. */
   startTimer(at: number, onDue: () => void): () => void;
-  /** Whether the process is shutting down: no new step is started. */
-  stopping(): boolean;
+  /** Whether steps may start: not while the process shuts down, nor when its lease is over. */
+  mayStartSteps(): boolean;
   onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void;
   onWoken(runIds: readonly string[]): void;
   onParked(execution: RunExecution): void;

@@ -17,6 +17,7 @@ import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
 import type { ClaimResult, CommitResult, StateStore } from '../store/state-store.js';
+import { runIn } from '../workflow/place.js';
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
 import type { BoundBody, ExecutionHost } from './execution-host.js';
@@ -24,6 +25,7 @@ import { guardAgainstForeignCalls } from './foreign-guard.js';
 import { LocalStepRunner } from './local-step.js';
 import { RunExecution } from './run-execution.js';
 import { RunTable } from './run-table.js';
+import { tolerateEarlyRejections } from './unhandled-rejections.js';
 
 export interface ExecutorOptions {
   readonly store: StateStore;
@@ -50,7 +52,8 @@ export class Executor {
   private readonly host: ExecutionHost;
   private readonly pauses = new Set<() => void>();
   private readonly warnedOf = new Set<string>();
-  private unguard: (() => void) | null = null;
+  /** What the process does for workflow code while this engine runs. */
+  private guards: (() => void)[] = [];
   private draining = false;
   private stopped = false;
 
@@ -64,6 +67,7 @@ export class Executor {
       codec: settings.codec,
       limit: worker.maxLocalSteps,
       now: () => clock.now(),
+      mayStart: () => this.mayStartSteps(),
     });
     this.lease = new WorkerLease({
       store,
@@ -108,7 +112,8 @@ export class Executor {
   }
 
   async start(): Promise<void> {
-    if (this.options.settings.detectForeignCalls) this.unguard = guardAgainstForeignCalls();
+    this.guards.push(tolerateEarlyRejections());
+    if (this.options.settings.detectForeignCalls) this.guards.push(guardAgainstForeignCalls());
     await this.lease.start();
     this.sweep.start();
     this.claims.start();
@@ -169,7 +174,7 @@ export class Executor {
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
     this.endPauses();
-    this.unguard?.();
+    this.endGuards();
     await this.options.store.releaseWorker(this.lease.worker);
   }
 
@@ -190,7 +195,7 @@ export class Executor {
   }
 
   kill(): void {
-    this.unguard?.();
+    this.endGuards();
     this.endPauses();
     this.stopped = true;
     this.draining = true;
@@ -200,23 +205,32 @@ export class Executor {
     this.table.dropAll(new ShutdownError());
   }
 
+  /** Nothing starts while the process drains, or once its lease is over: a paused process notices here. */
+  private mayStartSteps(): boolean {
+    if (this.draining) return false;
+    this.lease.fenceIfLate();
+    return this.lease.isHeld;
+  }
+
   private onClaimed(result: ClaimResult): void {
     const { claimed, wakes, owned, now } = result;
     const strangers = this.table.endResync(owned);
     this.table.adopt(claimed, now);
     const known = owned.filter(({ id }) => this.holds(id)).map(({ id }) => id);
     void this.receive([...new Set([...wakes, ...known])]);
-    if (strangers.length > 0) void this.adoptStrangers(strangers, now);
+    this.adoptStrangers(strangers, now);
   }
 
-  /** Runs that this worker owns without knowing: the answer that gave them to it was lost. */
-  private async adoptStrangers(runs: readonly RunRecord[], now: number): Promise<void> {
-    const arrivals = await this.persist('reading arrivals', () =>
-      this.options.store.receive(runs.map(({ id }) => id)),
+  /**
+   * Runs that this worker owns without knowing: the answer that gave them to it was lost. They are taken in at once, with
+   * what has arrived for them to follow: after a wait they might have moved.
+   */
+  private adoptStrangers(runs: readonly RunRecord[], now: number): void {
+    this.table.adopt(
+      runs.map((run) => ({ run, arrivals: [] })),
+      now,
     );
-    if (arrivals === null) return;
-    const claimed = runs.map((run) => ({ run, arrivals: arrivals.get(run.id) ?? [] }));
-    this.table.adopt(claimed, now);
+    void this.receive(runs.map(({ id }) => id));
   }
 
   private async receive(runIds: readonly string[]): Promise<void> {
@@ -263,6 +277,11 @@ export class Executor {
     });
   }
 
+  private endGuards(): void {
+    for (const end of this.guards) end();
+    this.guards = [];
+  }
+
   private endPauses(): void {
     for (const stopTimer of this.pauses) stopTimer();
     this.pauses.clear();
@@ -301,7 +320,7 @@ export class Executor {
         this.claims.kick();
       },
       startTimer: (at, onDue) => startTimer(runtime, Math.max(0, at - clock.now()), onDue),
-      stopping: () => this.draining,
+      mayStartSteps: () => this.mayStartSteps(),
       onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
       onWoken: (runIds) => this.hint(runIds),
       onParked: (execution) => {
@@ -369,7 +388,8 @@ export class Executor {
         resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
         hasTransport,
       });
-      return { ok: true, start: async () => definition.run(ctx, input as never) };
+      const start = async () => definition.run(ctx, input as never);
+      return { ok: true, start: () => runIn(coroutine, null, start) };
     } catch (error) {
       return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
     }

@@ -14,6 +14,8 @@ export interface IntakeOptions {
   readonly codec: Codec;
   /** The pending operation at a position. */
   readonly operationAt: (position: number) => Operation | undefined;
+  /** The payload for a wait at this position is being checked, and that takes its time. */
+  readonly onChecking: (position: number) => void;
   /** Takes a checked arrival; `later` if the check took its time, so that nobody is waiting for it in this call. */
   readonly onChecked: (arrival: CheckedArrival, later: boolean) => void;
 }
@@ -35,21 +37,22 @@ export class Intake {
 
   take(arrivals: readonly Arrival[]): void {
     for (const arrival of arrivals) {
-      if (this.taken.has(arrival.messageId)) continue;
-      this.taken.add(arrival.messageId);
+      const key = keyOf(arrival);
+      if (this.taken.has(key)) continue;
+      this.taken.add(key);
       this.check(arrival);
     }
   }
 
   /** The arrival was of no use: it may come again. */
-  giveBack({ messageId }: Arrival): void {
-    this.taken.delete(messageId);
+  giveBack(arrival: Arrival): void {
+    this.taken.delete(keyOf(arrival));
   }
 
   /** What the turn has consumed is gone for good. */
   committed({ consumedInbox, consumedSignals }: Turn): void {
     for (const messageId of consumedInbox) this.taken.delete(messageId);
-    for (const { messageId } of consumedSignals) this.taken.delete(messageId);
+    for (const signal of consumedSignals) this.taken.delete(signalKey(signal));
   }
 
   /** Nothing that was taken has become durable: all of it comes again. */
@@ -65,6 +68,7 @@ export class Intake {
       return;
     }
     this.checking += 1;
+    if (arrival.type === 'signal') this.options.onChecking(arrival.position);
     void checked.then((parsed) => {
       this.checking -= 1;
       onChecked({ arrival, checked: parsed }, true);
@@ -78,4 +82,19 @@ export class Intake {
     if (arrival.body.kind !== 'remote') return null;
     return checkRemoteResult(operationAt(arrival.body.position), arrival.body.result, codec);
   }
+}
+
+/** Signals are told apart by token and id, messages by their number. */
+function keyOf(arrival: Arrival): string {
+  return arrival.type === 'signal' ? signalKey(arrival) : arrival.messageId;
+}
+
+function signalKey({
+  token,
+  messageId,
+}: {
+  readonly token: string;
+  readonly messageId: string;
+}): string {
+  return `${token}\n${messageId}`;
 }

@@ -1,4 +1,4 @@
-import type { AttemptEnd } from '../decide/attempts.js';
+import { type AttemptEnd, isCancelled } from '../decide/attempts.js';
 import { idempotencyKey } from '../decide/remote.js';
 import type { RunState } from '../decide/run-state.js';
 import type { LocalStep, LocalStepRunner } from './local-step.js';
@@ -24,7 +24,7 @@ export class LocalAttempts {
   /** Starts the attempt of a step that is due, unless it runs here already. */
   start(state: RunState, position: number): void {
     const waiting = state.waiting.get(position);
-    if (waiting?.is !== 'step' || waiting.phase !== 'due') return;
+    if (waiting?.is !== 'step' || waiting.phase !== 'due' || isCancelled(state, position)) return;
     const { operation, attempt, progress } = waiting;
     if (operation.request.kind !== 'step') return;
     state.waiting.set(position, { ...waiting, phase: 'running' });

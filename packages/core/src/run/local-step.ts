@@ -25,6 +25,8 @@ export interface LocalStepEnv {
   readonly limit: number;
   /** Database time as estimated now. */
   readonly now: () => number;
+  /** Asked before an attempt leaves the queue. */
+  readonly mayStart: () => boolean;
 }
 
 /** Starts attempts in order, at most `limit` at once. */
@@ -52,6 +54,12 @@ export class LocalStepRunner {
     return new Promise((resolve) => this.idleListeners.push(resolve));
   }
 
+  private nextInLine(): LocalStep | undefined {
+    let next = this.queue.shift();
+    while (next?.dropped) next = this.queue.shift();
+    return next;
+  }
+
   private run(step: LocalStep): void {
     this.running += 1;
     step.run();
@@ -59,8 +67,8 @@ export class LocalStepRunner {
 
   private release(): void {
     this.running -= 1;
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      if (next.dropped) continue;
+    const next = this.env.mayStart() ? this.nextInLine() : undefined;
+    if (next !== undefined) {
       this.run(next);
       return;
     }

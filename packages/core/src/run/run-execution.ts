@@ -74,6 +74,7 @@ export class RunExecution {
     this.intake = new Intake({
       codec: host.decideEnv.codec,
       operationAt: (position) => this.state.waiting.get(position)?.operation,
+      onChecking: (position) => this.holdDeadline(position),
       onChecked: (arrival, later) => {
         this.inputs.push({ input: 'arrival', arrival });
         if (later) this.pump();
@@ -232,6 +233,8 @@ export class RunExecution {
   }
 
   private next(): Delivery | 'again' | null {
+    // What comes after the end is for nobody, unless the code cleans up after a cancel.
+    if (this.coroutine.end !== null && this.state.cancel === null) return null;
     const input = this.inputs.shift();
     if (input !== undefined) return this.take(input) ?? 'again';
     return (
@@ -418,9 +421,15 @@ export class RunExecution {
   }
 
   private startEffects(draft: TurnDraft): void {
-    if (this.host.stopping()) return;
+    if (draft.starts.length === 0 || !this.host.mayStartSteps()) return;
     if (this.coroutine.end !== null && this.state.cancel === null) return;
     for (const position of draft.starts) this.local.start(this.state, position);
+  }
+
+  /** A payload that came in time is being checked: its wait cannot time out over that. */
+  private holdDeadline(position: number): void {
+    const waiting = this.state.waiting.get(position);
+    if (waiting?.is === 'signal') this.state.waiting.set(position, { ...waiting, at: null });
   }
 
   private stepEnded(ended: EndedAttempt): void {

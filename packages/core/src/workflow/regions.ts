@@ -1,20 +1,13 @@
 /**
  * Named regions: `ctx.all`, `ctx.race`, `ctx.map` and `ctx.scope`. They are ordinary promise code over operations, so
  * they replay like any other; what they add is the `group` of each operation, bounded concurrency, and withdrawal of a
- * race's losers. Which branch an operation belongs to is carried by an AsyncLocalStorage, as the code may await helpers.
+ * race's losers. Which branch an operation belongs to is carried along by Node (place.ts), as the code may await helpers.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidArgumentError } from '../errors/errors.js';
 import type { OperationGroup } from '../model/history.js';
 import type { Coroutine } from '../replay/coroutine.js';
 import type { RegionOptions } from './context.js';
-
-interface Place {
-  readonly coroutine: Coroutine;
-  readonly group: OperationGroup;
-}
-
-const places = new AsyncLocalStorage<Place>();
+import { groupOf, runIn } from './place.js';
 
 type Branch<T> = () => Promise<T>;
 
@@ -32,9 +25,7 @@ export class Regions {
 
   /** The innermost region of the code that asks now. */
   currentGroup(): OperationGroup | null {
-    if (this.entered === 0) return null;
-    const place = places.getStore();
-    return place?.coroutine === this.coroutine ? place.group : null;
+    return this.entered === 0 ? null : groupOf(this.coroutine);
   }
 
   async all(
@@ -66,6 +57,10 @@ export class Regions {
   }
 
   race(name: string, branches: readonly Branch<unknown>[]): Promise<unknown> {
+    if (branches.length === 0) {
+      const todo = 'Pass at least one branch: a race of none never ends.';
+      throw new InvalidArgumentError({ field: 'branches', received: branches, todo });
+    }
     const region = this.enter(name, 'race');
     const id = String(this.entered);
     return new Promise((resolve, reject) => {
@@ -99,7 +94,7 @@ export class Regions {
     const parent = around === null ? {} : { parent: { id: around.id, branch: around.branch } };
     return (branch, fn) => {
       const group = { id, mode, name, branch, ...parent };
-      return places.run({ coroutine: this.coroutine, group }, async () => fn());
+      return runIn(this.coroutine, group, async () => fn());
     };
   }
 

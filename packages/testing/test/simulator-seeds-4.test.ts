@@ -1,0 +1,3 @@
+import { describeSeeds } from './run-seeds.js';
+
+describeSeeds(1651, 550);
