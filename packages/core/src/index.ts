@@ -89,7 +89,7 @@ export type {
   TimerHandle,
 } from './runtime/runtime.js';
 export { consoleLogger, createSystemRuntime } from './runtime/system.js';
-export { childConflictOutcome } from './store/child-conflict.js';
+export { childConflictOutcome, isSameChild } from './store/child-conflict.js';
 export { InMemoryStateStore, type InMemoryStateStoreOptions } from './store/in-memory/index.js';
 export { crashLoopReason, parentEndedReason } from './store/reasons.js';
 export { DEAD_WORKER_RETENTION_MS } from './store/retention.js';

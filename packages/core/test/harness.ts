@@ -41,7 +41,7 @@ export async function startEngine(options: TestEngine): Promise<DurableEngine> {
 /** Starts a run of `wf` and waits for its end. */
 export async function runToEnd(engine: DurableEngine, input: unknown = null) {
   const { runId } = await engine.startRun('wf', input);
-  return { runId, ...(await engine.waitForRun(runId, { timeout: '10s' })) };
+  return engine.waitForRun(runId, { timeout: '10s' });
 }
 
 /** Polls until the condition holds. */

@@ -1,5 +1,9 @@
 import type { Clock } from '../runtime/runtime.js';
 
+/** How much faster or slower than the database's this process's clock is taken to run at most. */
+const MAX_DRIFT = 0.1;
+const MIN_DRIFT_MS = 2;
+
 /**
  * The database's time, estimated between samples. A sample is a time that the database gave in an answer: when the
  * answer is here, the database's clock shows at least that. So the estimate is never ahead of the database, but for the
@@ -9,6 +13,7 @@ export class DatabaseClock {
   private readonly clock: Clock;
   private sampledAt: number;
   private databaseTime: number;
+  private hasSample = false;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -16,8 +21,14 @@ export class DatabaseClock {
     this.databaseTime = clock.now();
   }
 
-  /** Takes a time that the database has just given. */
+  /**
+   * Takes a time that the database has given. An answer that took its time tells of a time that has passed: what is
+   * further behind the estimate than drift could explain is left out.
+   */
   sample(databaseNow: number): void {
+    const drift = MIN_DRIFT_MS + (this.clock.monotonic() - this.sampledAt) * MAX_DRIFT;
+    if (this.hasSample && databaseNow < this.now() - drift) return;
+    this.hasSample = true;
     this.sampledAt = this.clock.monotonic();
     this.databaseTime = databaseNow;
   }

@@ -99,16 +99,19 @@ export class WorkerLease {
       this.lose();
       return;
     }
-    this.validUntil = sentAt + leaseMs * (1 - MARGIN);
+    // Answers may overtake each other: an older one says nothing new.
+    this.validUntil = Math.max(this.validUntil, sentAt + leaseMs * (1 - MARGIN));
+    this.fenceIfLate();
+    if (worker !== this.id || runtime.clock.monotonic() >= this.validUntil) return;
     const firstOfLease = !this.held;
-    this.held = runtime.clock.monotonic() < this.validUntil;
-    if (!this.held) return;
+    this.held = true;
     if (firstOfLease) this.options.onHeld();
     else this.options.onBeat();
   }
 
   private lose(): void {
     this.held = false;
+    this.validUntil = 0;
     this.id = this.options.runtime.ids.id();
     this.options.runtime.logger.warn('This worker has lost its lease; its runs go on elsewhere.');
     this.options.onLost(this.id);

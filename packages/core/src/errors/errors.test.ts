@@ -120,7 +120,7 @@ describe('the error tree', () => {
       undefined,
       /: why/,
     ],
-    [new errors.RunBlockedError({ runId: 'r' }), 'RUN_BLOCKED', undefined, /retry\("r"\)/],
+    [new errors.RunBlockedError({ runId: 'r' }), 'RUN_BLOCKED', 409, /retry\("r"\)/],
     [new errors.CancelledError({ runId: 'r' }), 'CANCELLED', undefined, /"r"/],
     [
       new errors.ChildFailedError({ childRunId: 'c', workflow: 'w', cause: 'text' }),
@@ -184,7 +184,7 @@ describe('the error tree', () => {
     [
       new errors.WaitTimeoutError({ runId: 'r', timeoutMs: 5 }),
       'WAIT_TIMEOUT',
-      undefined,
+      504,
       /goes on/,
     ],
     [new errors.SchemaTooNewError({ found: 3, supported: 2 }), 'SCHEMA_TOO_NEW', undefined, /3.*2/],

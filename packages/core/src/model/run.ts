@@ -6,7 +6,7 @@ export type ClosePolicy = 'cancel' | 'terminate' | 'abandon';
 /** The operation of a parent run that a child run reports to. */
 export interface ParentRef {
   readonly runId: string;
-  /** The parent's branch at the time of the child's start: a later branch is not told. */
+  /** The parent's branch at the time of the child's start: its end closes the child. Later branches are told, too. */
   readonly branch: number;
   readonly position: number;
   readonly closePolicy: ClosePolicy;

@@ -37,7 +37,7 @@ export interface RemoteTask {
   readonly progress: string | null;
 }
 
-/** The change of a run's row that a turn makes, if any. `suspend` and `settle` end the ownership. */
+/** The change of a run's row that a turn makes, if any. Each of them ends the ownership: the turn releases the run. */
 export type RunChange =
   | {
       readonly to: 'suspended';
@@ -69,6 +69,11 @@ export interface Turn {
   readonly tasks: readonly RemoteTask[];
   /** Tasks that are settled or given up. */
   readonly endedTasks: readonly string[];
+  /**
+   * A run with the id is there already: it is the same child if the same operation (run and position, on any branch) has
+   * started it, with the same workflow and input digest. If it has ended, its outcome is put into the inbox again.
+   * Otherwise the inbox gets a failed outcome with a `RunConflictError`.
+   */
   readonly children: readonly NewRun[];
   /** Messages to other runs. */
   readonly messages: readonly InboxMessage[];

@@ -5,7 +5,8 @@
  * D2. Before a window opens and before it shuts, the microtask queue is drained completely. Whatever the code does in
  *     answer to one outcome happens inside that outcome's window (T7).
  * D3. No other macrotask can run inside a window: a drain is a microtask that asks for a `nextTick`, and Node empties
- *     the microtask queue before the next tick and both before the event loop turns.
+ *     the microtask queue before the next tick and both before the event loop turns. Ticks of other code may; workflow
+ *     code does not wait for those, and if it does, its next operation comes outside its window.
  *
  * A process that only opens windows would starve the event loop, so every 1,000 windows one `setImmediate` goes between.
  */
@@ -45,11 +46,6 @@ export function enqueueWindow(window: Window): void {
 /** Whether code that runs now runs inside a window of `owner`. */
 export function isWindowOpen(owner: object): boolean {
   return openOwner === owner;
-}
-
-/** Whose window is open now, or null. */
-export function openWindowOwner(): object | null {
-  return openOwner;
 }
 
 /** Whether no window is open or queued. */

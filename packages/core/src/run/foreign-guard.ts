@@ -6,9 +6,9 @@
  * It warns and harms nobody: such code may be innocent (a metric's flush timer). Meant for development and tests.
  */
 import { createHook } from 'node:async_hooks';
-import { Coroutine } from '../replay/coroutine.js';
-import { openWindowOwner } from '../replay/drain.js';
+import { isWindowOpen } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
+import { currentCoroutine } from '../workflow/place.js';
 
 /** What Node calls the things that a workflow body must not start. */
 const FOREIGN: ReadonlySet<string> = new Set([
@@ -37,8 +37,9 @@ let users = 0;
 const hook = createHook({
   init: (_asyncId, type) => {
     if (!FOREIGN.has(type)) return;
-    const owner = openWindowOwner();
-    if (owner instanceof Coroutine) owner.noteForeign(type, captureSite());
+    // Ticks of other code may run while a window is open: only what the workflow's own code makes counts.
+    const coroutine = currentCoroutine();
+    if (coroutine !== undefined && isWindowOpen(coroutine)) coroutine.noteForeign(type, captureSite());
   },
   // Promises are the kernel's own business, and watching each would cost more than the kernel does.
   trackPromises: false,

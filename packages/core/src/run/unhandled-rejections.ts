@@ -5,12 +5,12 @@
  *
  * Rejections from anywhere else end the process as they would without this listener.
  */
-import { isWorkflowCode } from '../workflow/place.js';
+import { currentCoroutine } from '../workflow/place.js';
 
 let users = 0;
 
 function onUnhandled(reason: unknown): void {
-  if (isWorkflowCode()) return;
+  if (currentCoroutine() !== undefined) return;
   // Node's own default does not apply once there is a listener; any other listener decides for itself.
   if (process.listenerCount('unhandledRejection') === 1) throw reason;
 }

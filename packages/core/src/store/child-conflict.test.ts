@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { createCodec } from '../codec/codec.js';
 import { RunConflictError } from '../errors/errors.js';
 import type { NewRun, RunRecord } from '../model/run.js';
-import { childConflictOutcome } from './child-conflict.js';
+import { childConflictOutcome, isSameChild } from './child-conflict.js';
 
+const mother = { runId: 'mother', branch: 0, position: 3, closePolicy: 'cancel' } as const;
 const child: NewRun = {
   id: 'taken',
   namespace: 'n',
@@ -12,7 +13,7 @@ const child: NewRun = {
   input: '1',
   inputDigest: 'd1',
   seed: 's',
-  parent: { runId: 'mother', branch: 0, position: 3, closePolicy: 'cancel' },
+  parent: mother,
   tags: [],
   priority: 0,
   startAt: null,
@@ -43,6 +44,11 @@ test.each([
   [{ version: '1' }, { differs: 'version', existing: '1', asked: '2' }],
   [{ inputDigest: 'd2' }, { differs: 'input' }],
   [{}, { differs: 'parent', existing: 'none', asked: 'mother' }],
+  [{ parent: { ...mother, runId: 'aunt' } }, { differs: 'parent', existing: 'aunt' }],
+  [
+    { parent: { ...mother, position: 4 } },
+    { differs: 'parent', existing: 'operation 4 of mother', asked: 'operation 3 of mother' },
+  ],
 ] as const)('says how the other run differs: %o', (overrides, fields) => {
   const error = errorOf(overrides);
   expect(error).toMatchObject({ code: 'RUN_CONFLICT', fields: { runId: 'taken', ...fields } });
@@ -52,4 +58,17 @@ test('is the same text every time, without a place in our code', () => {
   const [first, second] = [1, 2].map(() => childConflictOutcome(child, existing({})).error);
   expect(first).toBe(second);
   expect(errorOf({}).stack).toBe(`RunConflictError: ${errorOf({}).message}`);
+});
+
+test.each([
+  ['the run itself', {}, true],
+  ['started by another branch', { parent: { ...mother, branch: 5 } }, true],
+  ['of another version', { version: '1' }, true],
+  ['of another workflow', { workflow: 'pay' }, false],
+  ['with another input', { inputDigest: 'd2' }, false],
+  ['started by another operation', { parent: { ...mother, position: 4 } }, false],
+  ['started by another run', { parent: { ...mother, runId: 'aunt' } }, false],
+  ['started by no run', { parent: null }, false],
+] as const)('the same child or not: %s', (_, overrides, expected) => {
+  expect(isSameChild(child, existing({ parent: mother, ...overrides }))).toBe(expected);
 });

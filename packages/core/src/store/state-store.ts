@@ -1,11 +1,13 @@
 /**
- * The store port: about a dozen atomic transitions. Every call is all or nothing per item, answers per item, and takes
- * batches where it is hot. The invariants it carries:
+ * The store port. Each call is a read or an atomic transition with a name of its own; there is no general update. Calls
+ * on the hot path take batches: each item is all or nothing and has its own answer. The invariants it carries:
  *
  * - **T1** All of a turn commits, or nothing of it.
  * - **T2** A turn whose (worker, epoch) is not the run's at commit time writes nothing and answers `fenced`. The check
  *   is a locked read in the same transaction as the writes.
  * - **T4** What arrives for a run is stored together with its wake-up: a due row in the ready list.
+ * - **T6** A run changes its status only along the table of `model/status.ts`, and tells its parent of its end in the
+ *   transition that ends it. The parent is told whatever its branch is by then.
  * - **I12** A run that is not terminal or blocked has an owner, a ready row, or an open wait, child or task.
  *
  * Wake-ups. The ready list has at most one row per run: the earliest time at which somebody has to look at it. Senders
@@ -125,8 +127,12 @@ export interface HistoryRequest {
 }
 
 /**
- * - `committed`: durable, now or by an earlier try of the same turn (same epoch, same first `seq`).
- * - `fenced`: the run is not owned by (worker, epoch); nothing was written.
+ * - `committed`: durable, now or by an earlier try of the same turn. An earlier try shows in the history: while the run
+ *   has the turn's owner, by the turn's first `seq`. After a turn that released the run, by its last `seq`, which is the
+ *   end of the branch, for as long as nobody has claimed the run since (same epoch, no owner). Nothing is written then,
+ *   and `woken` is empty.
+ * - `fenced`: the run is not owned by (worker, epoch); nothing was written. Also the answer to a releasing turn without
+ *   events that is sent again: nothing shows that it has committed.
  * - `conflict`: a message the turn consumed has gone elsewhere, or its timeout was beaten; nothing was written. The
  *   owner keeps the run and replays it from the store.
  */

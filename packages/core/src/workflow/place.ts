@@ -21,12 +21,7 @@ export function groupOf(coroutine: Coroutine): OperationGroup | null {
   return place?.coroutine === coroutine ? place.group : null;
 }
 
-/** Whether the code that runs now is workflow code, or was called by it. */
-export function isWorkflowCode(): boolean {
-  return places.getStore() !== undefined;
-}
-
-/** Runs code that workflow code has led to, but that is no part of it. */
-export function runOutside<T>(code: () => T): T {
-  return places.exit(code);
+/** The run that the code that runs now belongs to; undefined if it is no workflow code. */
+export function currentCoroutine(): Coroutine | undefined {
+  return places.getStore()?.coroutine;
 }

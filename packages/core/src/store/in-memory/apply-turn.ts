@@ -1,9 +1,9 @@
 import type { NewRun, RunRecord } from '../../model/run.js';
-import { childConflictOutcome } from '../child-conflict.js';
+import { childConflictOutcome, isSameChild } from '../child-conflict.js';
 import type { RunChange, Turn } from '../state-store.js';
 import { copyOf } from './copy.js';
 import { insertRun } from './create-run.js';
-import { childKey, deliver } from './deliver.js';
+import { childKey, deliver, notifyParent } from './deliver.js';
 import { closeChildren, endRun } from './end-run.js';
 import { hasArrivals } from './receive.js';
 import type { Transition } from './transition.js';
@@ -50,14 +50,21 @@ function applyTasks({ tables, now }: Transition, { tasks, endedTasks, runId }: T
   }
 }
 
-/** A child whose id another run has cannot start: its parent is told as if the child had failed. */
+/**
+ * Starts a child. One that was started before, by another branch, stays as it is, and tells of its end again if it has
+ * ended. One whose id another run has cannot start: its parent is told as if the child had failed.
+ */
 function startChild(tx: Transition, child: NewRun, parent: RunRecord): void {
   const existing = tx.tables.runs.get(child.id);
   if (!existing) {
     insertRun(tx, child, null);
     return;
   }
-  if (!child.parent || isSameChild(existing, child)) return;
+  if (!child.parent) return;
+  if (isSameChild(child, existing)) {
+    notifyParent(tx, existing);
+    return;
+  }
   const { position } = child.parent;
   deliver(tx, {
     runId: parent.id,
@@ -70,10 +77,6 @@ function startChild(tx: Transition, child: NewRun, parent: RunRecord): void {
       outcome: childConflictOutcome(child, existing),
     },
   });
-}
-
-function isSameChild({ parent: a }: RunRecord, { parent: b }: NewRun): boolean {
-  return a?.runId === b?.runId && a?.branch === b?.branch && a?.position === b?.position;
 }
 
 /** The run goes on. A due row that called for what has been consumed by now is dropped. */

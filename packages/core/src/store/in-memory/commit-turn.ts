@@ -10,8 +10,11 @@ import type { Transition } from './transition.js';
 /** Checks the turn and applies it. */
 export function commitTurn(tx: Transition, turn: Turn): CommitOutcome {
   const run = tx.tables.runs.get(turn.runId);
-  if (!run || !isOwner(run, turn)) return 'fenced';
-  const place = placeOf(turn, tx.tables.history.lastSeq(run.id, run.branch));
+  if (!run) return 'fenced';
+  const lastSeq = tx.tables.history.lastSeq(run.id, run.branch);
+  if (hasReleased(run, turn, lastSeq)) return 'committed';
+  if (!isOwner(run, turn)) return 'fenced';
+  const place = placeOf(turn, lastSeq);
   if (place === 'recorded') return 'committed';
   if (place === 'misplaced') return 'fenced';
   if (!canConsume(tx, turn, run) || !canWithdraw(tx, turn)) return 'conflict';
@@ -21,6 +24,18 @@ export function commitTurn(tx: Transition, turn: Turn): CommitOutcome {
 
 function isOwner(run: RunRecord, { branch, worker, epoch }: Turn): boolean {
   return run.branch === branch && run.worker === worker && run.epoch === epoch;
+}
+
+/**
+ * Whether an earlier try of this turn has committed and given the run up, and nothing has happened to the run since.
+ * Only a turn of that epoch can have left the run without an owner: whatever else takes the owner away ends the epoch.
+ */
+function hasReleased(run: RunRecord, turn: Turn, lastSeq: number): boolean {
+  const { branch, epoch, events, change } = turn;
+  const [first] = events;
+  if (change === null || !first) return false;
+  if (run.branch !== branch || run.epoch !== epoch || run.worker !== null) return false;
+  return first.seq > 0 && events.at(-1)?.seq === lastSeq;
 }
 
 /** `recorded`: an earlier try of this turn has committed, as its first row shows. */

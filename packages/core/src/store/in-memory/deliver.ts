@@ -16,13 +16,13 @@ export function deliver(tx: Transition, message: InboxMessage): Outcome {
   return 'accepted';
 }
 
-/** Tells the parent that a run has ended, if it has one. */
+/** Tells the parent, whatever its branch is by now, that a run has ended. Nothing to do for one without or before. */
 export function notifyParent(tx: Transition, run: RunRecord): void {
   const { parent, status, output, error, reason } = run;
   if (!parent || !isTerminal(status)) return;
   deliver(tx, {
     runId: parent.runId,
-    branch: parent.branch,
+    branch: null,
     key: childKey(parent.position, run.id),
     body: {
       kind: 'child',

@@ -1,6 +1,6 @@
 /**
  * The end of a run, whoever brings it about. T6: every terminal transition goes through here, and tells the parent in
- * the same transition.
+ * the same transition, whatever the parent's branch is by now.
  */
 import type { ClosePolicy, RunOutcome, RunRecord } from '../../model/run.js';
 import { isTerminal } from '../../model/status.js';

@@ -1,4 +1,6 @@
+/** T6: no status is written but here, and none that the table of transitions does not allow. */
 import type { RunRecord } from '../../model/run.js';
+import { canTransition, type RunStatus } from '../../model/status.js';
 import { MultiMap } from './multi-map.js';
 
 /** The runs, with the two look-ups that the transitions need: by owner and by parent. */
@@ -13,9 +15,14 @@ export class RunTable {
     return this.#runs.get(runId);
   }
 
-  /** Inserts or replaces; the record must not be changed afterwards. */
+  /**
+   * Inserts or replaces; the record must not be changed afterwards.
+   *
+   * @throws Error for a change of status that the table forbids: the transition that asks for it is wrong
+   */
   put(run: RunRecord): RunRecord {
     const old = this.#runs.get(run.id);
+    if (old) requireTransition(old, run.status);
     if (old?.worker) this.#owned.delete(old.worker, run.id);
     if (run.worker) this.#owned.add(run.worker, run.id);
     if (!old && run.parent) this.#children.add(run.parent.runId, run.id);
@@ -60,6 +67,11 @@ export class RunTable {
   #existing(ids: readonly string[]): RunRecord[] {
     return ids.flatMap((id) => this.#runs.get(id) ?? []);
   }
+}
+
+function requireTransition({ id, status: from }: RunRecord, to: RunStatus): void {
+  if (from === to || canTransition(from, to)) return;
+  throw new Error(`Run "${id}" is ${from} and cannot become ${to}: this is a fault of the store.`);
 }
 
 function byId(a: RunRecord, b: RunRecord): number {

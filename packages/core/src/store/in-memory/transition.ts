@@ -1,6 +1,7 @@
 /**
  * One atomic transition over the tables. Everything here is synchronous, so that no other call can come in between:
- * that is this store's transaction. A transition checks first and writes afterwards; nothing throws in between.
+ * that is this store's transaction. A transition checks first and writes afterwards; nothing but a
+ * fault of the store itself throws in between.
  */
 import type { RunRecord } from '../../model/run.js';
 import { isTerminal } from '../../model/status.js';
