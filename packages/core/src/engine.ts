@@ -263,6 +263,7 @@ export class DurableEngine implements DurableClient {
       turns: this.turns,
       hasTransport: true,
       dispatcher: () => this.dispatcher,
+      isStarting: (runId) => this.starter.isStarting(runId),
       onCommitted: (run, turn) => this.onCommitted(run, turn),
     });
   }

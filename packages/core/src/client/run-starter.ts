@@ -31,6 +31,8 @@ export interface RunStarterOptions {
 
 export class RunStarter {
   private readonly options: RunStarterOptions;
+  /** Runs whose creation has no answer yet. */
+  private readonly underWay = new Set<string>();
 
   constructor(options: RunStarterOptions) {
     this.options = options;
@@ -43,10 +45,25 @@ export class RunStarter {
     await this.requireKnown(target);
     const run = this.newRun(target, input, options);
     const claim = run.startAt === null ? this.options.claimant(run.workflow, run.version) : null;
-    const answer = await this.options.starts.submit({ run, claim });
+    const answer = await this.submit({ run, claim });
     if (answer.outcome === 'existing') return this.existing(answer.run, run, options);
     this.options.onCreated(answer.run);
     return { runId: run.id, status: 'pending', created: true };
+  }
+
+  /** Whether the run is being created: its answer will say who owns it, and only then may it be taken in. */
+  isStarting(runId: string): boolean {
+    return this.underWay.has(runId);
+  }
+
+  private async submit(start: Start): Promise<CreateOutcome> {
+    const { id } = start.run;
+    this.underWay.add(id);
+    try {
+      return await this.options.starts.submit(start);
+    } finally {
+      this.underWay.delete(id);
+    }
   }
 
   private newRun(

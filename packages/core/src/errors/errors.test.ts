@@ -181,12 +181,7 @@ describe('the error tree', () => {
       undefined,
       /"t".*5 ms/,
     ],
-    [
-      new errors.WaitTimeoutError({ runId: 'r', timeoutMs: 5 }),
-      'WAIT_TIMEOUT',
-      504,
-      /goes on/,
-    ],
+    [new errors.WaitTimeoutError({ runId: 'r', timeoutMs: 5 }), 'WAIT_TIMEOUT', 504, /goes on/],
     [new errors.SchemaTooNewError({ found: 3, supported: 2 }), 'SCHEMA_TOO_NEW', undefined, /3.*2/],
     [
       new errors.TransactionsUnsupportedError('InMemoryStateStore'),

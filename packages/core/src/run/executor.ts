@@ -36,6 +36,8 @@ export interface ExecutorOptions {
   readonly turns: Batcher<Turn, CommitResult>;
   readonly hasTransport: boolean;
   readonly dispatcher: () => Dispatcher | null;
+  /** Whether the run is being created by this process, and its answer is still to come. */
+  readonly isStarting: (runId: string) => boolean;
   readonly onCommitted: (run: RunRecord, turn: Turn) => void;
 }
 
@@ -214,7 +216,7 @@ export class Executor {
 
   private onClaimed(result: ClaimResult): void {
     const { claimed, wakes, owned, now } = result;
-    const strangers = this.table.endResync(owned);
+    const strangers = this.table.endResync(owned).filter(({ id }) => !this.options.isStarting(id));
     this.table.adopt(claimed, now);
     const known = owned.filter(({ id }) => this.holds(id)).map(({ id }) => id);
     void this.receive([...new Set([...wakes, ...known])]);
@@ -269,6 +271,7 @@ export class Executor {
   /** Never ends if the process stops meanwhile. */
   private pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
+      if (this.stopped) return;
       const stopTimer = startTimer(this.options.settings.runtime, delayMs, () => {
         this.pauses.delete(stopTimer);
         resolve();

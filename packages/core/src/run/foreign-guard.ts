@@ -39,7 +39,8 @@ const hook = createHook({
     if (!FOREIGN.has(type)) return;
     // Ticks of other code may run while a window is open: only what the workflow's own code makes counts.
     const coroutine = currentCoroutine();
-    if (coroutine !== undefined && isWindowOpen(coroutine)) coroutine.noteForeign(type, captureSite());
+    if (coroutine !== undefined && isWindowOpen(coroutine))
+      coroutine.noteForeign(type, captureSite());
   },
   // Promises are the kernel's own business, and watching each would cost more than the kernel does.
   trackPromises: false,

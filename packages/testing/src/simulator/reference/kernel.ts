@@ -245,11 +245,11 @@ class ReferenceKernel {
     return context as unknown as WorkflowCtx;
   }
 
-  /** What the code does after a side effect is durable only when the side effect is. */
+  /** What the code does after a side effect is durable only when the side effect is; without a record, never (NaN). */
   private sideEffect(): unknown {
     const event = this.sideEffects.get(this.take());
-    this.durableSeq = Math.max(this.durableSeq, event?.seq ?? 0);
-    return this.request.codec.decode(event?.payload ?? '"missing"');
+    this.durableSeq = Math.max(this.durableSeq, event?.seq ?? Number.NaN);
+    return event === undefined ? DRAWN : this.request.codec.decode(event.payload ?? '');
   }
 
   private draw(): string {
