@@ -42,6 +42,12 @@ const PATIENCE_MS = 10_000;
 
 const DATABASE = { name: 'database', paused: false } as const;
 
+/**
+ * A database's answer that took its time is no sample, so an estimate may be older than the last answer: the engine
+ * leaves out answers that are more than a few milliseconds behind.
+ */
+const CLOCK_TOLERANCE_MS = 10;
+
 export class World {
   readonly scenario: Scenario;
   readonly agenda: Agenda;
@@ -154,7 +160,7 @@ export class World {
   allowanceMs(index: number): number {
     const drift = Math.max(0, this.scenario.processes[index]?.drift ?? 0);
     const [, before] = this.sampledAt.get(index) ?? [0, EPOCH_MS];
-    return Math.ceil((this.agenda.now - before) * drift) + 1;
+    return Math.ceil((this.agenda.now - before) * drift) + CLOCK_TOLERANCE_MS;
   }
 
   private noteSample(index: number): void {
