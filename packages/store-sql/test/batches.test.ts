@@ -17,6 +17,7 @@ import { newEvent, newRun, newTurn, TestStore } from './support/test-store.js';
 
 const RUNS = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
 const TOKENS = ['t0', 't1'];
+const KID_POSITION = 1_000_000;
 const POLICIES = ['cancel', 'terminate', 'abandon'] as const;
 const CLAIM = { worker: 'w1', namespace: 'default', serves: ['order@1'], limit: 10, resync: false };
 
@@ -104,8 +105,12 @@ class World {
 
   #child(run: RunRecord): NewRun {
     const closePolicy = this.random.pick(POLICIES);
-    const parent = { runId: run.id, branch: run.branch, position: this.#next(), closePolicy };
-    return newRun(this.random.pick(RUNS), { parent });
+    // Half of them by an operation that starts the same child each time.
+    const isKid = this.random.chance(0.5);
+    const id = isKid ? `kid-of-${run.id.slice(-2)}` : this.random.pick(RUNS);
+    const position = isKid ? KID_POSITION : this.#next();
+    const parent = { runId: run.id, branch: run.branch, position, closePolicy };
+    return newRun(id, { parent });
   }
 
   #change(): Turn['change'] {

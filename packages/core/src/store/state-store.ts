@@ -3,8 +3,9 @@
  * on the hot path take batches: each item is all or nothing and has its own answer. The invariants it carries:
  *
  * - **T1** All of a turn commits, or nothing of it.
- * - **T2** A turn whose (worker, epoch) is not the run's at commit time writes nothing and answers `fenced`. The check
- *   is a locked read in the same transaction as the writes.
+ * - **T2** A turn whose (worker, epoch) is not the run's at commit time writes nothing and answers `fenced`, but for one
+ *   that released the run and is sent again (see `CommitOutcome`). The check is a locked read in the same transaction as
+ *   the writes.
  * - **T4** What arrives for a run is stored together with its wake-up: a due row in the ready list.
  * - **T6** A run changes its status only along the table of `model/status.ts`, and tells its parent of its end in the
  *   transition that ends it. The parent is told whatever its branch is by then.

@@ -67,14 +67,14 @@ export function childKey(position: number, childRunId: string): string {
   return `child:${position}:${childRunId}`;
 }
 
-/** What a run's parent is told of its end; undefined when it has no parent (T6). */
+/** What a run's parent is told of its end, whatever its branch is by now; undefined when it has no parent (T6). */
 export function endMessage(run: RunHead, outcome: RunOutcome): InboxMessage | undefined {
   const parent = toParentRef(run);
   if (!parent) return undefined;
-  const { runId, branch, position } = parent;
+  const { runId, position } = parent;
   return {
     runId,
-    branch,
+    branch: null,
     key: childKey(position, run.id),
     body: { kind: 'child', position, childRunId: run.id, outcome },
   };

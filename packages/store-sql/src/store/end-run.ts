@@ -1,6 +1,6 @@
 /**
  * The end of a run, whoever brings it about. T6: every terminal transition goes through here, and tells the parent in
- * the same transaction.
+ * the same transaction, whatever the parent's branch is by now.
  */
 import { parentEndedReason, type RunOutcome } from '@dudousxd/nestjs-durable-core';
 import { change, rows, rowsOfEach, type Script } from '../sql/script.js';

@@ -1,5 +1,11 @@
 /** Writes turns that have passed their checks and do not concern each other. One statement per kind of row. */
-import { childConflictOutcome, type NewRun } from '@dudousxd/nestjs-durable-core';
+import {
+  childConflictOutcome,
+  type InboxMessage,
+  isSameChild,
+  isTerminal,
+  type NewRun,
+} from '@dudousxd/nestjs-durable-core';
 import { change, firstOfEach, insertNew, rowsOfEach, type Script } from '../../sql/script.js';
 import type { Params } from '../../sql/statement.js';
 import { INSERT_HISTORY } from '../../statements/history.js';
@@ -15,7 +21,7 @@ import {
 } from '../../statements/signals.js';
 import { END_TASK, INSERT_TASK } from '../../statements/tasks.js';
 import { isDue } from '../create-runs.js';
-import { childKey, type Delivery, deliverAll } from '../deliver.js';
+import { childKey, type Delivery, deliverAll, endMessage } from '../deliver.js';
 import { historyParams, newRunParams, recordOfNew, taskParams, toRunRecord } from '../rows.js';
 import type { Transition } from '../transition.js';
 import { readyParams, wakeRuns } from '../wake.js';
@@ -34,11 +40,11 @@ export function* applyTurns(tx: Transition, plans: readonly TurnPlan[]): Script<
     DELETE_MESSAGE,
     plans.flatMap(({ turn }) => turn.consumedInbox.map((id) => [Number(id)])),
   );
-  const refusals = yield* startChildren(tx, plans);
+  const answers = yield* startChildren(tx, plans);
   const messages = plans.flatMap(({ turn, woken }) =>
     turn.messages.map((message) => ({ message, woken })),
   );
-  yield* deliverAll(tx, [...refusals, ...messages]);
+  yield* deliverAll(tx, [...answers, ...messages]);
   yield* wakeRuns(tx.now, yield* tx.mailboxes.settle());
   yield* applyChanges(tx, plans);
 }
@@ -105,7 +111,7 @@ interface ChildStart {
   readonly plan: TurnPlan;
 }
 
-/** Starts children. Answers with what to tell the parents of those that cannot start, as their ids are taken. */
+/** Starts children. Answers with what to tell the parents of those whose ids are taken. */
 function* startChildren(
   { now }: Transition,
   plans: readonly TurnPlan[],
@@ -122,33 +128,38 @@ function* startChildren(
     if (isDue(child, now)) plan.woken.add(child.id);
   });
   yield* change(SET_READY, ready);
-  return yield* refusalsOf(starts.filter((_, i) => !isNew[i]));
+  return yield* answersOf(starts.filter((_, i) => !isNew[i]));
 }
 
-function* refusalsOf(starts: readonly ChildStart[]): Script<readonly Delivery[]> {
+function* answersOf(starts: readonly ChildStart[]): Script<readonly Delivery[]> {
   const existing = yield* firstOfEach(
     GET_RUN,
     starts.map(({ child }) => [child.id]),
   );
   return starts.flatMap(({ child, plan }, i) => {
     const row = existing[i];
-    if (!row || !child.parent || isSameChild(row, child)) return [];
-    const { position } = child.parent;
-    const outcome = childConflictOutcome(child, toRunRecord(row));
-    const message = {
-      runId: plan.turn.runId,
-      branch: plan.turn.branch,
-      key: childKey(position, child.id),
-      body: { kind: 'child', position, childRunId: child.id, outcome },
-    } as const;
-    return [{ message, woken: plan.woken }];
+    const message = row && answerOf(child, row, plan);
+    return message ? [{ message, woken: plan.woken }] : [];
   });
 }
 
-function isSameChild(row: RunRow, { parent }: NewRun): boolean {
-  return (
-    row.parent_run_id === (parent?.runId ?? null) &&
-    row.parent_branch === (parent?.branch ?? null) &&
-    row.parent_position === (parent?.position ?? null)
-  );
+/**
+ * A child that was started before, by another branch, stays as it is, and tells of its end again if it has ended. One
+ * whose id another run has cannot start: its parent is told as if the child had failed.
+ */
+function answerOf(child: NewRun, row: RunRow, { turn }: TurnPlan): InboxMessage | undefined {
+  if (!child.parent) return undefined;
+  const existing = toRunRecord(row);
+  if (isSameChild(child, existing)) {
+    const { status, output, error, reason } = existing;
+    return isTerminal(status) ? endMessage(row, { status, output, error, reason }) : undefined;
+  }
+  const { position } = child.parent;
+  const outcome = childConflictOutcome(child, existing);
+  return {
+    runId: turn.runId,
+    branch: turn.branch,
+    key: childKey(position, child.id),
+    body: { kind: 'child', position, childRunId: child.id, outcome },
+  };
 }

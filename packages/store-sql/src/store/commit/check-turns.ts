@@ -10,24 +10,31 @@ import type { TokenMatch, TokenRef } from '../mailboxes.js';
 import type { Transition } from '../transition.js';
 import type { TurnPlan } from './turn-plan.js';
 
-/** Where a turn stands: `recorded` = an earlier try of it has committed, as its first row shows. */
+/** Where a turn stands: `recorded` = an earlier try of it has committed, as the history shows. */
 export type TurnPlace = 'next' | 'recorded' | 'fenced';
 
 export function placeOf(turn: Turn, state: TurnState | undefined): TurnPlace {
-  if (
-    state === undefined ||
-    state.epoch !== turn.epoch ||
-    state.worker !== turn.worker ||
-    state.branch !== turn.branch
-  ) {
+  if (state === undefined || state.epoch !== turn.epoch || state.branch !== turn.branch) {
     return 'fenced';
   }
   const { events } = turn;
   const lastSeq = state.last_seq ?? 0;
+  if (state.worker === null && hasReleased(turn, lastSeq)) return 'recorded';
+  if (state.worker !== turn.worker) return 'fenced';
   const [first] = events;
   if (first === undefined) return 'next';
   if (first.seq <= lastSeq) return 'recorded';
   return events.every((event, i) => event.seq === lastSeq + 1 + i) ? 'next' : 'fenced';
+}
+
+/**
+ * Whether an earlier try of this turn has committed and given the run up, if the run has no owner at the turn's epoch.
+ * Only a turn of that epoch can have left it without one: whatever else takes the owner away ends the epoch.
+ */
+function hasReleased({ events, change }: Turn, lastSeq: number): boolean {
+  const [first] = events;
+  if (change === null || first === undefined) return false;
+  return first.seq > 0 && events.at(-1)?.seq === lastSeq;
 }
 
 /** The turns whose messages have gone elsewhere, or whose timeout has been beaten. */

@@ -1,16 +1,8 @@
 import type { RunRecord, Turn } from '@dudousxd/nestjs-durable-core';
 import { describe, expect } from 'vitest';
-import type { StoreBench } from './bench.js';
 import { only } from './bench.js';
-import {
-  blocked,
-  buildEvent,
-  buildTask,
-  buildTurn,
-  completed,
-  failed,
-  suspended,
-} from './build.js';
+import { blocked, buildEvent, buildTurn, completed, failed, suspended } from './build.js';
+import { busyRun } from './busy-run.js';
 import { dumpStore } from './dump.js';
 import type { StoreTest } from './store-test.js';
 
@@ -29,35 +21,6 @@ const STALE: Readonly<Record<string, (run: RunRecord) => Partial<Turn>>> = {
   'another branch': ({ branch }) => ({ branch: branch + 1 }),
   'an unknown run': () => ({ runId: 'nobody' }),
 };
-
-/** A run that a turn can do everything to: something in its inbox, a signal at its wait, a child and a task. */
-async function busyRun(bench: StoreBench): Promise<{ run: RunRecord; rich: Partial<Turn> }> {
-  const run = await bench.start('w1');
-  const parent = { runId: run.id, branch: 0, position: 2, closePolicy: 'terminate' } as const;
-  await bench.commit(run, {
-    events: [buildEvent(1)],
-    waits: [{ token: 'approval', position: 1, deadline: null }],
-    tasks: [buildTask(run, 'task-1')],
-    children: [bench.newRun({ id: 'child-1', parent })],
-  });
-  await bench.sendCancel(run.id);
-  await bench.signal('approval', { id: 's1' });
-  const inbox = (await bench.receive(run.id)).filter((arrival) => arrival.type === 'inbox');
-  const body = { kind: 'cancel', reason: null } as const;
-  return {
-    run,
-    rich: {
-      events: [buildEvent(2)],
-      consumedInbox: inbox.map((arrival) => arrival.messageId),
-      consumedSignals: [{ token: 'approval', messageId: 's1', position: 1 }],
-      waits: [{ token: 'other', position: 3, deadline: null }],
-      tasks: [buildTask(run, 'task-2', { position: 4 })],
-      endedTasks: ['task-1'],
-      children: [bench.newRun({ id: 'child-2', parent: { ...parent, position: 5 } })],
-      messages: [{ runId: 'child-1', branch: null, key: 'cancel', body }],
-    },
-  };
-}
 
 /** T2: whoever is not the owner at the run's present epoch writes nothing. */
 export function describeCommitFencing(storeTest: StoreTest): void {
@@ -107,17 +70,6 @@ export function describeCommitFencing(storeTest: StoreTest): void {
         expect(await dumpStore(bench.store)).toEqual(before);
       });
     }
-
-    storeTest(
-      'answers a turn that has committed before with committed, and writes nothing',
-      async (bench) => {
-        const { run, rich } = await busyRun(bench);
-        expect((await bench.commit(run, rich)).outcome).toBe('committed');
-        const before = await dumpStore(bench.store, { tokens: ['approval', 'other'] });
-        expect(await bench.commit(run, rich)).toEqual({ outcome: 'committed', woken: [] });
-        expect(await dumpStore(bench.store, { tokens: ['approval', 'other'] })).toEqual(before);
-      },
-    );
 
     storeTest('refuses a turn that leaves a gap in the history (I5)', async (bench) => {
       const run = await bench.start();

@@ -59,6 +59,18 @@ function parentRef(runId: string, position = 1) {
   return { runId, branch: 0, position, closePolicy: 'terminate' } as const;
 }
 
+/** A retried run that starts a child again, which has ended in the meantime. */
+async function prepareRestart(bench: StoreBench): Promise<Turn[]> {
+  const first = await bench.start('w1', { id: 'main' });
+  const children = [bench.newRun({ id: 'kid', parent: parentRef('main') })];
+  await bench.commit(first, { children, change: failed() });
+  await bench.store.terminate({ runId: 'kid', reason: 'r', onlyIf: 'nonTerminal' });
+  const { id: runId, branch, epoch } = first;
+  await bench.store.retry({ runId, branch, epoch, events: [] });
+  const run = await bench.claimRun('main');
+  return [buildTurn(run, { events: [buildEvent(1)], children, change: suspended() })];
+}
+
 function idOf(arrival: { readonly messageId: string }): string {
   return arrival.messageId;
 }
@@ -83,6 +95,13 @@ export const FAULT_CASES: readonly FaultCase[] = [
   turnCase('completed', completed('"o"', true)),
   turnCase('failed', failed('"e"', true)),
   turnCase('blocked', blocked()),
+  {
+    name: 'commit (a child that has ended is started again)',
+    async prepare(bench) {
+      const turns = await prepareRestart(bench);
+      return (store) => store.commit(turns);
+    },
+  },
   {
     name: 'createRuns',
     async prepare(bench) {

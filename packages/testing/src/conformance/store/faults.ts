@@ -89,7 +89,8 @@ async function tryBatchWithFault(fixture: StoreFixture, n: number): Promise<bool
     if (answers[i]?.outcome === 'committed') expect(state).toEqual(done);
     else expect([['running', 0], done]).toContainEqual(state);
   }
-  await fixture.store.commit(turns);
+  const again = await fixture.store.commit(turns);
+  expect(again.map(({ outcome }) => outcome)).toEqual(turns.map(() => 'committed'));
   expect(await look()).toEqual(statuses.map((status) => [status, 1]));
   return hasHit;
 }

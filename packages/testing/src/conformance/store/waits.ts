@@ -170,6 +170,39 @@ export function describeWaits(storeTest: StoreTest): void {
       expect((await bench.commit(first, old)).outcome).toBe('conflict');
     });
 
+    for (const isOpen of [false, true]) {
+      const what = isOpen ? 'an open wait' : 'a wait';
+      storeTest(`by a later wait of the turn that gives ${what} up: it stays`, async (bench) => {
+        const run = isOpen ? await waiter(bench) : await bench.start('w1');
+        const next = await waiter(bench);
+        const waits = [1, 2].map((position) => ({ token: 'cmd', position, deadline: null }));
+        const withdrawals = [{ token: 'cmd', position: 1, deadline: null }];
+        const turn = { waits, withdrawals, change: suspended() };
+        expect(await bench.commit(run, turn)).toEqual({ outcome: 'committed', woken: [] });
+        // Who waited before it comes first.
+        const line = isOpen ? [run, next] : [next, run];
+        for (const { id } of line) expect((await bench.signal('cmd')).woken).toEqual([id]);
+        expect(await bench.receive(run.id)).toMatchObject([{ token: 'cmd', position: 2 }]);
+      });
+    }
+
+    storeTest(
+      'by a later wait of the same turn: one wait is open, and gives its payload once',
+      async (bench) => {
+        const run = await bench.start('w1');
+        await bench.signal('cmd', { id: 's1' });
+        await bench.signal('cmd', { id: 's2' });
+        const waits = [1, 2].map((position) => ({ token: 'cmd', position, deadline: null }));
+        expect((await bench.commit(run, { waits })).woken).toEqual([run.id]);
+        expect(await bench.receive(run.id)).toMatchObject([{ messageId: 's1', position: 2 }]);
+        const old = { consumedSignals: [{ token: 'cmd', messageId: 's1', position: 1 }] };
+        expect((await bench.commit(run, old)).outcome).toBe('conflict');
+        const own = { consumedSignals: [{ token: 'cmd', messageId: 's1', position: 2 }] };
+        expect((await bench.commit(run, own)).outcome).toBe('committed');
+        expect(await bench.receive(run.id)).toEqual([]);
+      },
+    );
+
     storeTest(
       'a newer wait gets the payload that the older one has not taken, and a wake',
       async (bench) => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 export interface TurnCommand {
   readonly op: 'turn';
   readonly run: number;
-  /** How the turn differs from what the owner would send. `again`: the run's last turn is sent once more. */
+  /** How the turn differs from what the owner would send. `again`: a run's last turn is sent once more. */
   readonly flaw: 'none' | 'epoch' | 'worker' | 'branch' | 'gap' | 'ghost' | 'again';
   readonly events: number;
   /** Which of the arrivals are consumed. */
@@ -13,7 +13,12 @@ export interface TurnCommand {
   readonly withdraw: { readonly pick: number; readonly isTimeout: boolean } | null;
   readonly tasks: number;
   readonly endTask: number | null;
-  readonly child: { readonly id: number; readonly policy: number } | null;
+  /** `again`: as the operation that starts this child whenever the run does so, on every branch. */
+  readonly child: {
+    readonly id: number;
+    readonly policy: number;
+    readonly again: boolean;
+  } | null;
   readonly messageTo: number | null;
   readonly change: 'none' | 'sleep' | 'wait' | 'complete' | 'fail' | 'block';
   readonly sleepMs: number;
@@ -98,7 +103,7 @@ const turn = fc.record({
   withdraw: fc.option(fc.record({ pick, isTimeout: fc.boolean() }), { freq: 3 }),
   tasks: few,
   endTask: fc.option(pick, { freq: 3 }),
-  child: fc.option(fc.record({ id: pick, policy: few }), { freq: 2 }),
+  child: fc.option(fc.record({ id: pick, policy: few, again: fc.boolean() }), { freq: 2 }),
   messageTo: fc.option(pick, { freq: 3 }),
   change: fc.constantFrom('none', 'none', 'sleep', 'wait', 'wait', 'complete', 'fail', 'block'),
   sleepMs: fc.constantFrom(-5, 5, 50),

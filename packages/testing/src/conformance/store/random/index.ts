@@ -22,8 +22,10 @@ async function runSequence(fixture: StoreFixture, sequence: readonly Command[]):
     await watcher.look();
   }
   await pair.compareStates();
-  await expectAllCanEnd(pair.subject, (ms) => pair.setNow(pair.now + ms));
-  await watcher.look();
+  await expectAllCanEnd(pair.subject, {
+    advance: (ms) => pair.setNow(pair.now + ms),
+    look: () => watcher.look(),
+  });
 }
 
 /** Random sequences of operations: answers and state are the model's, and the invariants hold. */

@@ -1,5 +1,5 @@
-import type { HistoryEvent, RunRecord, StateStore } from '@dudousxd/nestjs-durable-core';
-import { isTerminal } from '@dudousxd/nestjs-durable-core';
+import type { HistoryEvent, RunRecord, StateStore, Turn } from '@dudousxd/nestjs-durable-core';
+import { canTransition, isTerminal } from '@dudousxd/nestjs-durable-core';
 import { expect } from 'vitest';
 import { buildTurn, completed, NAMESPACE } from '../build.js';
 import { listAllRuns } from '../dump.js';
@@ -10,6 +10,8 @@ import { SERVES, TOKENS } from './pair.js';
  *
  * - **I1, I5** history is dense, and every look at it shows a continuation of the one before.
  * - **I3** a run keeps what it was created with.
+ * - **T6** a status changes along the table of transitions. One operation makes at most one change of each run, so that
+ *   it shows only if every operation is followed by a look.
  * - **I10** a terminal run stays as it is; only `retry` of a failed one opens a new branch. Epochs never go back.
  */
 export class Watcher {
@@ -48,6 +50,7 @@ export class Watcher {
     const identity = { id, namespace, workflow, version, input, seed, parent, createdAt };
     expect(run).toMatchObject(identity);
     expect(run.epoch).toBeGreaterThanOrEqual(before.epoch);
+    checkTransition(before, run);
     if (!isTerminal(before.status)) return;
     if (before.status === 'failed' && run.branch > before.branch) return;
     expect(run).toEqual(before);
@@ -64,27 +67,45 @@ export class Watcher {
   }
 }
 
+function checkTransition({ id, status: from }: RunRecord, { status: to }: RunRecord): void {
+  if (from !== to)
+    expect(canTransition(from, to), `run ${id} goes from ${from} to ${to}`).toBe(true);
+}
+
 const ROUNDS = 12;
 const BACKOFF = { backoffFrom: 1_000, backoffMs: 1, backoffCapMs: 1, maxCrashes: 1_000_000 };
 
 /**
  * **I12, I2** No run is forgotten: when all workers are dead, all timers due, and every signal and result that a run can
- * wait for has come, a new worker is given each run that has not ended. Advances the clock by `advance`.
+ * wait for has come, a new worker is given each run that has not ended. Advances the clock by `advance`, and calls
+ * `look` after every operation.
  */
 export async function expectAllCanEnd(
   store: StateStore,
-  advance: (ms: number) => Promise<void>,
+  { advance, look }: { advance(ms: number): Promise<void>; look(): Promise<void> },
 ): Promise<void> {
-  for (let round = 0; round < ROUNDS; round += 1) {
+  const left = async (): Promise<readonly RunRecord[]> =>
+    (await listAllRuns(store)).filter((run) => !isTerminal(run.status));
+  for (let round = 0; round < ROUNDS && (await left()).length > 0; round += 1) {
     await advance(365 * 86_400_000);
-    await store.takeOver({ limit: 1_000, ...BACKOFF });
-    await retryBlocked(store);
-    await finishTasks(store);
-    await sendSignals(store, round);
-    await endClaimable(store, `finisher-${round}`);
+    const worker = `finisher-${round}`;
+    const operations = [
+      () => store.takeOver({ limit: 1_000, ...BACKOFF }),
+      () => retryBlocked(store),
+      () => finishTasks(store),
+      () => sendSignals(store, round),
+    ];
+    for (const operate of operations) {
+      await operate();
+      await look();
+    }
+    const turns = await claimToEnd(store, worker);
+    await look();
+    // Some are fenced: the end of their parent has terminated them.
+    await store.commit(turns);
+    await look();
   }
-  const left = (await listAllRuns(store)).filter((run) => !isTerminal(run.status));
-  expect(left).toEqual([]);
+  expect(await left()).toEqual([]);
 }
 
 async function retryBlocked(store: StateStore): Promise<void> {
@@ -116,12 +137,11 @@ async function sendSignals(store: StateStore, round: number): Promise<void> {
   await store.signal(messages);
 }
 
-async function endClaimable(store: StateStore, worker: string): Promise<void> {
+/** Claims what it can, and answers with the turns that end it. */
+async function claimToEnd(store: StateStore, worker: string): Promise<readonly Turn[]> {
   const namespace = NAMESPACE;
   await store.heartbeat({ worker, namespace, leaseMs: 1_000, serves: SERVES });
   const request = { worker, namespace, serves: SERVES, limit: 1_000, resync: false };
   const { claimed } = await store.claim(request);
-  const turns = claimed.map(({ run }) => buildTurn(run, { change: completed('"end"', true) }));
-  // Some are fenced: the end of their parent has terminated them.
-  await store.commit(turns);
+  return claimed.map(({ run }) => buildTurn(run, { change: completed('"end"', true) }));
 }

@@ -19,7 +19,12 @@ import { choose } from './choose.js';
 import type { TurnCommand } from './commands.js';
 import { type StorePair, TOKENS } from './pair.js';
 
+/** Of the operation that starts the same child each time; all other positions stay below. */
+const KID_POSITION = 1_000_000;
 const POLICIES = ['cancel', 'terminate', 'abandon'] as const;
+
+/** Makes the same turn for either store, out of what lies in its inbox at the first use. */
+type TurnMaker = (store: StateStore) => Promise<Turn>;
 
 /** Makes the turns of a random sequence out of what the run has at that moment, and commits them. */
 export class TurnBuilder {
@@ -30,7 +35,7 @@ export class TurnBuilder {
   /** The last wait of each run at each token, whether or not it is open still. */
   readonly #waits = new Map<string, WaitRegistration[]>();
   /** How each run's last turn was made: to send it again. */
-  readonly #last = new Map<string, (store: StateStore) => Promise<Turn>>();
+  readonly #last = new Map<string, TurnMaker>();
   #position = 0;
 
   constructor(pair: StorePair, runIds: readonly string[]) {
@@ -38,24 +43,34 @@ export class TurnBuilder {
     this.#runIds = runIds;
   }
 
-  /** Commits a turn of an owned run, if there is any. */
+  /** Commits a turn of an owned run, or the last turn of any run once more. Does nothing if there is no such run. */
   async commit(command: TurnCommand): Promise<void> {
+    const make =
+      command.flaw === 'again' ? await this.#lastTurn(command) : await this.#nextTurn(command);
+    if (make) await this.#pair.both(async (store) => store.commit([await make(store)]));
+  }
+
+  async #lastTurn(command: TurnCommand): Promise<TurnMaker | undefined> {
+    const sent = (await this.#pair.runs()).filter((run) => this.#last.has(run.id));
+    return sent.length === 0 ? undefined : this.#last.get(choose(sent, command.run).id);
+  }
+
+  async #nextTurn(command: TurnCommand): Promise<TurnMaker | undefined> {
     const owned = (await this.#pair.runs()).filter((run) => run.worker !== null);
-    if (owned.length === 0) return;
+    if (owned.length === 0) return undefined;
     const run = choose(owned, command.run);
-    const last = this.#last.get(run.id);
-    const make = command.flaw === 'again' && last ? last : await this.#prepare(run, command);
+    const make = await this.#prepare(run, command);
     this.#last.set(run.id, make);
-    await this.#pair.both(async (store) => store.commit([await make(store)]));
+    return make;
   }
 
   /** Fixes the turn; only the ids of consumed messages are read from the store that it is for, at the first use. */
-  async #prepare(run: RunRecord, command: TurnCommand) {
+  async #prepare(run: RunRecord, command: TurnCommand): Promise<TurnMaker> {
     const requests = [{ runId: run.id, branch: run.branch, after: 0 }];
     const [history = []] = await this.#pair.model.history(requests);
     const writes = this.#writes(run, command, history.length);
     const made = new Map<StateStore, Turn>();
-    return async (store: StateStore): Promise<Turn> => {
+    return async (store) => {
       const known = made.get(store);
       if (known) return known;
       const arrivals = await this.#pair.arrivals(store, run);
@@ -126,9 +141,12 @@ export class TurnBuilder {
 
   #children(run: RunRecord, { child }: TurnCommand): Turn['children'] {
     if (!child) return [];
+    const id = child.again ? kidIdOf(run) : choose(this.#runIds, child.id);
     const closePolicy = choose(POLICIES, child.policy);
-    const parent = { runId: run.id, branch: run.branch, position: this.#next(), closePolicy };
-    return [buildNewRun(choose(this.#runIds, child.id), { parent })];
+    const position = child.again ? KID_POSITION : this.#next();
+    return [
+      buildNewRun(id, { parent: { runId: run.id, branch: run.branch, position, closePolicy } }),
+    ];
   }
 
   #change({ change, hasChildren, sleepMs }: TurnCommand): Turn['change'] {
@@ -153,6 +171,11 @@ export class TurnBuilder {
         return change satisfies never;
     }
   }
+}
+
+/** One id for each run and its kid, so that a kid's kid has an id that another run has. */
+function kidIdOf({ id }: RunRecord): string {
+  return `kid-of-${id.slice(-2)}`;
 }
 
 /** The chosen ones of the arrivals; a signal of each token at most once, as a run has one wait there. */
