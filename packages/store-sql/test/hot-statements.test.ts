@@ -3,13 +3,7 @@ import { type Params, type Statement, sqlite } from '../src/index.js';
 import { INSERT_HISTORY } from '../src/statements/history.js';
 import { INSERT_MESSAGE } from '../src/statements/inbox.js';
 import { BRING_READY, DUE_ROWS, NEXT_WAKE, SET_READY } from '../src/statements/ready.js';
-import {
-  CLAIM_RUN,
-  END_RUN,
-  INSERT_RUN,
-  LOCK_TURN_STATE,
-  SUSPEND_RUN,
-} from '../src/statements/runs.js';
+import { CLAIM_RUN, END_RUN, INSERT_RUN, SUSPEND_RUN, TURN_STATE } from '../src/statements/runs.js';
 import { TestStore } from './support/test-store.js';
 
 interface Case {
@@ -89,7 +83,7 @@ const cases: readonly Case[] = [
     answer: 1,
   },
   {
-    statement: LOCK_TURN_STATE,
+    statement: TURN_STATE,
     text:
       'select r.worker, r.epoch, r.branch, ' +
       '(select max(h.seq) from durable_history h where h.run_id = r.id and h.branch = r.branch) as last_seq ' +

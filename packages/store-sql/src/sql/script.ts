@@ -20,6 +20,11 @@ export type Request =
       readonly params: readonly Params[];
     }
   | { readonly op: 'lock'; readonly names: readonly Params[] }
+  | {
+      readonly op: 'lockRows';
+      readonly statement: Query<unknown>;
+      readonly params: readonly Params[];
+    }
   | { readonly op: 'define'; readonly text: string };
 
 export type Script<T> = Generator<Request, T, unknown>;
@@ -87,4 +92,20 @@ export function* define(text: string): Script<void> {
  */
 export function* lock(names: readonly Params[]): Script<void> {
   if (names.length > 0) yield { op: 'lock', names };
+}
+
+/**
+ * Locks the rows that the query finds for each row of parameters, in the given order, until the transaction ends: what
+ * is read of them in later statements is the latest, and stays so. A statement that both waits for a lock and reads other
+ * tables would read these as they were before the wait.
+ *
+ * Answers for each row of parameters whether there was such a row; if not, somebody may make one at any time. Nothing to
+ * do where a transaction that may write excludes all others: the answer is then always true.
+ */
+export function* lockRows(
+  statement: Query<unknown>,
+  params: readonly Params[],
+): Script<readonly boolean[]> {
+  if (params.length === 0) return [];
+  return (yield { op: 'lockRows', statement, params }) as readonly boolean[];
 }

@@ -149,6 +149,8 @@ class SqliteSession {
       case 'lock':
         // The transaction that may write is the only one.
         return undefined;
+      case 'lockRows':
+        return request.params.map(() => true);
       case 'define':
         this.#driver.exec(request.text);
         return undefined;

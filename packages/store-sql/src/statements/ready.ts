@@ -19,6 +19,12 @@ export const SET_READY = insert('setReady', {
 });
 
 /** `[run id]` */
+export const LOCK_READY = query<unknown>(
+  'lockReady',
+  (d) => `select q.run_id from durable_ready q where q.run_id = ?${d.forUpdate('q')}`,
+);
+
+/** `[run id]` */
 export const DELETE_READY = remove('deleteReady', { table: 'durable_ready', where: 'run_id = ?' });
 
 /** `[namespace, queue]`. The priorities that the queue's rows have, one look into the index for each. */
@@ -59,9 +65,15 @@ export const NEXT_WAKE = query<{ readonly wake_at: number }>(
     `where q.namespace = ? and q.queue = ? and q.priority = ? and ${UNOWNED} order by q.wake_at limit 1`,
 );
 
-/** `[worker, now, namespace]`. Due rows of runs that the worker owns. */
-export const OWN_WAKES = query<{ readonly run_id: string }>(
-  'ownWakes',
+const OWN_DUE =
   'select q.run_id from durable_runs r join durable_ready q on q.run_id = r.id ' +
-    'where r.worker = ? and q.wake_at <= ? and q.namespace = ? order by q.wake_at, q.run_id',
+  'where r.worker = ? and q.wake_at <= ? and q.namespace = ? order by q.wake_at, q.run_id';
+
+/** `[worker, now, namespace]`. Due rows of runs that the worker owns. */
+export const OWN_WAKES = query<{ readonly run_id: string }>('ownWakes', OWN_DUE);
+
+/** `[worker, now, namespace]`. As `OWN_WAKES`, to be deleted. */
+export const LOCK_OWN_WAKES = query<{ readonly run_id: string }>(
+  'lockOwnWakes',
+  (d) => OWN_DUE + d.forUpdateSkipLocked('q'),
 );

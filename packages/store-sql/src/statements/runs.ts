@@ -104,11 +104,29 @@ export const LOCK_HEAD = query<RunHead>(
     `select ${columnsOf('r', HEAD_COLUMNS)} from durable_runs r where r.id = ?${d.forUpdate('r')}`,
 );
 
-/** `[id]`. The epoch check (T2) and the end of the history, in one look. */
-export const LOCK_TURN_STATE = query<TurnState>(
-  'lockTurnState',
+/** `[id]` */
+export const LOCK_RUN = query<unknown>(
+  'lockRun',
+  (d) => `select r.id from durable_runs r where r.id = ?${d.forUpdate('r')}`,
+);
+
+/** `[id]`. The epoch check (T2) and the end of the history, in one look at a locked run. */
+export const TURN_STATE = query<TurnState>(
+  'turnState',
+  `select r.worker, r.epoch, r.branch, ${LAST_SEQ} as last_seq from durable_runs r where r.id = ?`,
+);
+
+/** `[id]`. The whole row of a run that may be claimed, unless somebody has it locked. */
+export const LOCK_UNOWNED = query<RunRow>(
+  'lockUnowned',
   (d) =>
-    `select r.worker, r.epoch, r.branch, ${LAST_SEQ} as last_seq from durable_runs r where r.id = ?${d.forUpdate('r')}`,
+    `select ${RUN_COLUMNS} from durable_runs r where r.id = ? and r.worker is null${d.forUpdateSkipLocked('r')}`,
+);
+
+/** `[id, worker]` */
+export const IS_OWNED_BY = query<{ readonly id: string }>(
+  'isOwnedBy',
+  'select r.id from durable_runs r where r.id = ? and r.worker = ?',
 );
 
 /** `[worker]` */
@@ -125,6 +143,13 @@ export interface LostRun extends RunHead {
 }
 
 /** `[worker, limit]` */
+export const LOCK_OWNED_IDS = query<unknown>(
+  'lockOwnedIds',
+  (d) =>
+    `select r.id from durable_runs r where r.worker = ? order by r.id limit ?${d.forUpdate('r')}`,
+);
+
+/** `[worker, limit]` */
 export const LOCK_OWNED = query<LostRun>(
   'lockOwnedRuns',
   (d) =>
@@ -132,12 +157,21 @@ export const LOCK_OWNED = query<LostRun>(
     `from durable_runs r where r.worker = ? order by r.id limit ?${d.forUpdate('r')}`,
 );
 
+const LIVING =
+  'where r.parent_run_id = ? and r.parent_branch = ? ' +
+  "and r.status in ('pending', 'running', 'suspended', 'blocked')";
+
 /** `[parent id, parent branch]`. Children that have not ended. */
 export const LIVING_CHILDREN = query<RunHead>(
   'livingChildren',
-  `select ${columnsOf('r', HEAD_COLUMNS)} from durable_runs r ` +
-    `where r.parent_run_id = ? and r.parent_branch = ? ` +
-    `and r.status in ('pending', 'running', 'suspended', 'blocked') order by r.id`,
+  `select ${columnsOf('r', HEAD_COLUMNS)} from durable_runs r ${LIVING} order by r.id`,
+);
+
+/** `[parent id, parent branch]`. Those of them that end with their parent. */
+export const LOCK_TERMINABLE = query<unknown>(
+  'lockTerminable',
+  (d) =>
+    `select r.id from durable_runs r ${LIVING} and r.close_policy = 'terminate' order by r.id${d.forUpdate('r')}`,
 );
 
 /** The columns of a new run, in the order of `newRunParams`. */
@@ -202,13 +236,6 @@ export const RELEASE_RUN = update('releaseRun', {
   table: 'durable_runs',
   set: 'worker = null, epoch = epoch + 1',
   where: 'id = ?',
-});
-
-/** `[worker]` */
-export const RELEASE_ALL = update('releaseAllRuns', {
-  table: 'durable_runs',
-  set: 'worker = null, epoch = epoch + 1',
-  where: 'worker = ?',
 });
 
 /** `[crashes, last seq, id]` */

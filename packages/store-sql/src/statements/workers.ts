@@ -35,7 +35,9 @@ export const GET_WORKFLOW = query<{ readonly workflow: string }>(
 /** `[now]`. Workers whose runs may be taken, the dead included: one may have claimed again since. */
 export const EXPIRED_WORKERS = query<{ readonly id: string }>(
   'expiredWorkers',
-  'select id from durable_workers where dead_at is not null or lease_until < ? order by registered_at, id',
+  (d) =>
+    'select w.id from durable_workers w where w.dead_at is not null or w.lease_until < ? ' +
+    `order by w.registered_at, w.id${d.forUpdateSkipLocked('w')}`,
 );
 
 /** `[now, id]`. Only where the worker owns nothing any more. */

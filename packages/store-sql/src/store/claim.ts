@@ -13,11 +13,18 @@ import {
   DELETE_READY,
   DUE_ROWS,
   type DueRow,
+  LOCK_OWN_WAKES,
   NEXT_WAKE,
   OWN_WAKES,
   READY_PRIORITIES,
 } from '../statements/ready.js';
-import { CLAIM_RUN, GET_RUN, OWNED_RUNS } from '../statements/runs.js';
+import {
+  CLAIM_RUN,
+  IS_OWNED_BY,
+  LOCK_UNOWNED,
+  OWNED_RUNS,
+  type RunRow,
+} from '../statements/runs.js';
 import { receiveAll } from './receive.js';
 import { toRunRecord } from './rows.js';
 import { begin, type Transition } from './transition.js';
@@ -63,17 +70,39 @@ export function* claim(request: ClaimRequest): Script<ClaimResult> {
   const tx = yield* begin();
   const { worker, namespace, limit } = request;
   const owned = request.resync ? yield* rows(OWNED_RUNS, [worker]) : [];
-  const wakes = (yield* rows(OWN_WAKES, [worker, tx.now, namespace])).map((row) => row.run_id);
+  const wakes = yield* takeWakes(tx, request);
   const levels = yield* levelsOf(request);
   const due = yield* takeDue(tx, { namespace, levels, limit });
+  // The ready list is locked after runs everywhere else: never wait for a run here.
+  const free = yield* firstOfEach(
+    LOCK_UNOWNED,
+    due.map((id) => [id]),
+  );
+  const taken = free.flatMap((row) => row ?? []);
   yield* change(
     DELETE_READY,
-    [...wakes, ...due].map((id) => [id]),
+    [...wakes, ...taken.map(({ id }) => id)].map((id) => [id]),
   );
-  const claimed = yield* own(tx, due, worker);
+  const claimed = yield* own(tx, taken, worker);
   const nextWakeAt = yield* nextWake(namespace, levels);
   const more = nextWakeAt !== null && nextWakeAt <= tx.now;
   return { now: tx.now, claimed, wakes, owned: owned.map(toRunRecord), nextWakeAt, more };
+}
+
+/**
+ * Due rows of runs that the worker owns. Their owner is looked at again when they are locked: whoever takes such a run
+ * from the worker puts a ready row there afterwards, or has done so before.
+ */
+function* takeWakes(
+  { now }: Transition,
+  { worker, namespace }: ClaimRequest,
+): Script<readonly string[]> {
+  const due = yield* rows(LOCK_OWN_WAKES, [worker, now, namespace]);
+  const owned = yield* firstOfEach(
+    IS_OWNED_BY,
+    due.map(({ run_id }) => [run_id, worker]),
+  );
+  return owned.flatMap((run) => (run ? [run.id] : []));
 }
 
 /** The levels of the queues that the worker serves, in the order in which claims go through them. */
@@ -144,20 +173,25 @@ function byClaimOrder(a: DueRow, b: DueRow): number {
 
 function* own(
   tx: Transition,
-  ids: readonly string[],
+  taken: readonly RunRow[],
   worker: string,
 ): Script<readonly ClaimedRun[]> {
   yield* change(
     CLAIM_RUN,
-    ids.map((id) => [worker, tx.now, id]),
+    taken.map(({ id }) => [worker, tx.now, id]),
   );
-  const found = yield* firstOfEach(
-    GET_RUN,
-    ids.map((id) => [id]),
-  );
-  const runs: readonly RunRecord[] = found.flatMap((row) => (row ? [toRunRecord(row)] : []));
+  const runs = taken.map((row) => claimedBy(worker, toRunRecord(row), tx.now));
   const arrivals = yield* receiveAll(tx, runs);
   return runs.map((run, i) => ({ run, arrivals: arrivals[i] ?? [] }));
+}
+
+/** What `CLAIM_RUN` makes of a run. */
+function claimedBy(worker: string, run: RunRecord, now: number): RunRecord {
+  const { epoch, startedAt } = run;
+  return {
+    ...run,
+    ...{ worker, epoch: epoch + 1, status: 'running', startedAt: startedAt ?? now, waitingFor: [] },
+  };
 }
 
 /** The earliest time at which the levels have a row of a run that nobody owns. */

@@ -3,13 +3,14 @@
  * the same transaction, whatever the parent's branch is by now.
  */
 import { parentEndedReason, type RunOutcome } from '@dudousxd/nestjs-durable-core';
-import { change, rows, rowsOfEach, type Script } from '../sql/script.js';
+import { change, lockRows, rows, rowsOfEach, type Script } from '../sql/script.js';
 import { DELETE_INBOX } from '../statements/inbox.js';
 import { DELETE_READY } from '../statements/ready.js';
-import { END_RUN, LIVING_CHILDREN, type RunHead } from '../statements/runs.js';
+import { END_RUN, LIVING_CHILDREN, LOCK_TERMINABLE, type RunHead } from '../statements/runs.js';
 import { DELETE_WAITS, WAITS_OF_RUN } from '../statements/signals.js';
 import { DELETE_TASKS } from '../statements/tasks.js';
 import { deliverAll, endMessage } from './deliver.js';
+import { lockTokens } from './mailboxes.js';
 import type { Transition, Woken } from './transition.js';
 
 /** A run that ends, for the item that ends it. */
@@ -58,6 +59,8 @@ export function* closeWaits(
   );
   const waiting = closings.filter((_, i) => (waits[i]?.length ?? 0) > 0);
   if (waiting.length === 0) return;
+  // Held already, but for children that end with their parent.
+  yield* lockTokens(waits.flat());
   yield* mailboxes.touch(
     closings.flatMap(({ woken }, i) => (waits[i] ?? []).map((ref) => ({ ref, woken }))),
   );
@@ -83,6 +86,7 @@ export function* closeChildren(
   parent: Pick<RunHead, 'id' | 'branch'>,
   woken: Woken,
 ): Script<void> {
+  yield* lockRows(LOCK_TERMINABLE, [[parent.id, parent.branch]]);
   const children = yield* rows(LIVING_CHILDREN, [parent.id, parent.branch]);
   if (children.length === 0) return;
   const reason = parentEndedReason(parent.id);

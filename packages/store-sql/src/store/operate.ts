@@ -5,13 +5,15 @@ import {
   type TerminateRequest,
   type VerbOutcome,
 } from '@dudousxd/nestjs-durable-core';
-import { change, first, type Script } from '../sql/script.js';
+import { change, first, rows, type Script } from '../sql/script.js';
 import { DELETE_HISTORY, INSERT_HISTORY } from '../statements/history.js';
 import { DELETE_BRANCH_INBOX, DELETE_INBOX } from '../statements/inbox.js';
 import { DELETE_READY } from '../statements/ready.js';
 import { DELETE_RUN, GET_RUN, LOCK_HEAD, REVIVE_RUN, type RunHead } from '../statements/runs.js';
+import { WAITS_OF_RUN } from '../statements/signals.js';
 import { DELETE_TASKS } from '../statements/tasks.js';
 import { closeWaits, terminateRun } from './end-run.js';
+import { lockTokens } from './mailboxes.js';
 import { historyParams, toRunRecord } from './rows.js';
 import { begin, type Transition, type Woken } from './transition.js';
 import { wakeRuns } from './wake.js';
@@ -19,7 +21,7 @@ import { wakeRuns } from './wake.js';
 /** Ends a run as `cancelled` from outside. */
 export function* terminate({ runId, reason, onlyIf }: TerminateRequest): Script<VerbOutcome> {
   const tx = yield* begin();
-  const run = yield* first(LOCK_HEAD, [runId]);
+  const run = yield* lockWithWaits(runId);
   if (!run) return { outcome: 'unknown' };
   const isAllowed = onlyIf === 'pending' ? isUntouched(run) : !isTerminal(run.status);
   if (!isAllowed) return yield* refuse(runId);
@@ -27,6 +29,12 @@ export function* terminate({ runId, reason, onlyIf }: TerminateRequest): Script<
   yield* terminateRun(tx, { run, reason, woken });
   yield* wakeRuns(tx.now, yield* tx.mailboxes.settle());
   return yield* done(runId, woken);
+}
+
+/** Tokens come before runs in the order of locks (semantics.md 5). */
+function* lockWithWaits(runId: string): Script<RunHead | undefined> {
+  yield* lockTokens(yield* rows(WAITS_OF_RUN, [runId]));
+  return yield* first(LOCK_HEAD, [runId]);
 }
 
 function isUntouched({ status, epoch, worker }: RunHead): boolean {
@@ -37,7 +45,7 @@ function isUntouched({ status, epoch, worker }: RunHead): boolean {
 export function* retry(request: RetryRequest): Script<VerbOutcome> {
   const { runId, branch, epoch, events } = request;
   const tx = yield* begin();
-  const run = yield* first(LOCK_HEAD, [runId]);
+  const run = yield* lockWithWaits(runId);
   if (!run) return { outcome: 'unknown' };
   const isRetryable = run.status === 'blocked' || (run.status === 'failed' && events !== null);
   if (!isRetryable || run.branch !== branch || run.epoch !== epoch) return yield* refuse(runId);

@@ -5,14 +5,14 @@ import {
   type TakeOverRequest,
   type TakeOverResult,
 } from '@dudousxd/nestjs-durable-core';
-import { change, first, rows, rowsOfEach, type Script } from '../sql/script.js';
+import { change, first, lockRows, rows, rowsOfEach, type Script } from '../sql/script.js';
 import type { Params } from '../sql/statement.js';
 import { BRING_READY, DELETE_READY, SET_READY } from '../statements/ready.js';
 import {
   LOCK_HEAD,
   LOCK_OWNED,
+  LOCK_OWNED_IDS,
   type LostRun,
-  RELEASE_ALL,
   RELEASE_RUN,
   TAKE_AND_BLOCK_RUN,
   TAKE_RUN,
@@ -56,10 +56,9 @@ function workflowOf(queue: string): string {
 export function* takeOver(request: TakeOverRequest): Script<TakeOverResult> {
   const tx = yield* begin();
   const workers = yield* rows(EXPIRED_WORKERS, [tx.now]);
-  const owned = yield* rowsOfEach(
-    LOCK_OWNED,
-    workers.map(({ id }) => [id, request.limit + 1]),
-  );
+  const lines = workers.map(({ id }) => [id, request.limit + 1]);
+  yield* lockRows(LOCK_OWNED_IDS, lines);
+  const owned = yield* rowsOfEach(LOCK_OWNED, lines);
   const lost = owned.flat();
   const batch = lost.slice(0, request.limit).map((run) => judge(run, request));
   yield* takeFromDead(tx, batch);
@@ -123,7 +122,10 @@ function* takeFromDead({ now }: Transition, batch: readonly TakenRun[]): Script<
 export function* releaseWorker(worker: string): Script<number> {
   const { now } = yield* begin();
   const owned = yield* rows(LOCK_OWNED, [worker, ALL]);
-  yield* change(RELEASE_ALL, [[worker]]);
+  yield* change(
+    RELEASE_RUN,
+    owned.map(({ id }) => [id]),
+  );
   yield* change(
     BRING_READY,
     owned.map((run) => readyParams(run, now)),

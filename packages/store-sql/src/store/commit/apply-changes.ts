@@ -1,10 +1,12 @@
 /**
  * What turns make of their runs' rows and wake-ups. Semantics.md 3: a turn removes or postpones the ready row of its run
- * only if nothing is waiting to be received; otherwise a due row stays.
+ * only if nothing is waiting to be received; otherwise a due row stays. Senders put a message down and then a ready row:
+ * a turn locks the row first and then looks for messages, and leaves a row alone that was not there to be locked.
  */
 import type { RunChange } from '@dudousxd/nestjs-durable-core';
-import { change, type Script } from '../../sql/script.js';
-import { DELETE_READY, SET_READY } from '../../statements/ready.js';
+import { change, lockRows, type Script } from '../../sql/script.js';
+import type { Params } from '../../sql/statement.js';
+import { BRING_READY, DELETE_READY, LOCK_READY, SET_READY } from '../../statements/ready.js';
 import { BLOCK_RUN, SUSPEND_RUN } from '../../statements/runs.js';
 import { closeChildren, endRuns } from '../end-run.js';
 import { haveArrivals } from '../receive.js';
@@ -42,11 +44,14 @@ function* keepRunning(tx: Transition, plans: readonly TurnPlan[]): Script<void> 
   const consumers = plans.filter(
     ({ turn }) => turn.consumedInbox.length + turn.consumedSignals.length > 0,
   );
+  const locked = yield* lockReady(consumers);
   const more = yield* haveArrivals(
     tx,
     consumers.map(({ run }) => run),
   );
-  yield* dropReady(consumers.filter((_, i) => !more[i]));
+  const idle = consumers.filter((_, i) => !more[i]);
+  for (const { run, woken } of idle) woken.delete(run.id);
+  yield* dropReady(idle.filter((plan) => locked.has(plan.run.id)));
 }
 
 function* suspend(tx: Transition, changes: readonly Changing<'suspended'>[]): Script<void> {
@@ -57,6 +62,7 @@ function* suspend(tx: Transition, changes: readonly Changing<'suspended'>[]): Sc
       plan.run.id,
     ]),
   );
+  const locked = yield* lockReady(changes.map(({ plan }) => plan));
   const arrived = yield* haveArrivals(
     tx,
     changes.map(({ plan }) => plan.run),
@@ -67,15 +73,41 @@ function* suspend(tx: Transition, changes: readonly Changing<'suspended'>[]): Sc
     due.map(({ plan: { run, woken } }) => ({ head: run, woken })),
   );
   const idle = changes.filter((_, i) => !arrived[i]);
-  yield* dropReady(idle.filter((item) => item.change.wakeAt === null).map(({ plan }) => plan));
-  yield* change(
-    SET_READY,
-    idle.flatMap(({ plan, change: { wakeAt } }) => {
-      if (wakeAt === null) return [];
-      if (wakeAt <= tx.now) plan.woken.add(plan.run.id);
-      return [readyParams(plan.run, wakeAt)];
-    }),
+  yield* leaveIdle(tx.now, idle, locked);
+}
+
+function* leaveIdle(
+  now: number,
+  idle: readonly Changing<'suspended'>[],
+  locked: ReadonlySet<string>,
+): Script<void> {
+  const dropped: TurnPlan[] = [];
+  const postponed: Params[] = [];
+  const added: Params[] = [];
+  for (const { plan, change: to } of idle) {
+    const { run, woken } = plan;
+    const isLocked = locked.has(run.id);
+    if (to.wakeAt === null) {
+      woken.delete(run.id);
+      if (isLocked) dropped.push(plan);
+      continue;
+    }
+    if (to.wakeAt <= now) woken.add(run.id);
+    (isLocked ? postponed : added).push(readyParams(run, to.wakeAt));
+  }
+  yield* dropReady(dropped);
+  yield* change(SET_READY, postponed);
+  yield* change(BRING_READY, added);
+}
+
+/** Locks the ready rows of runs; says of which there is one. */
+function* lockReady(plans: readonly TurnPlan[]): Script<ReadonlySet<string>> {
+  const ids = plans.map(({ run }) => run.id).sort();
+  const there = yield* lockRows(
+    LOCK_READY,
+    ids.map((id) => [id]),
   );
+  return new Set(ids.filter((_, i) => there[i]));
 }
 
 function* block(changes: readonly Changing<'blocked'>[]): Script<void> {
@@ -83,6 +115,7 @@ function* block(changes: readonly Changing<'blocked'>[]): Script<void> {
     BLOCK_RUN,
     changes.map(({ plan, change: { reason, error } }) => [reason, error, plan.run.id]),
   );
+  for (const { plan } of changes) plan.woken.delete(plan.run.id);
   yield* dropReady(changes.map(({ plan }) => plan));
 }
 
@@ -99,7 +132,6 @@ function* settle(tx: Transition, changes: readonly Changing<'settled'>[]): Scrip
 }
 
 function* dropReady(plans: readonly TurnPlan[]): Script<void> {
-  for (const { run, woken } of plans) woken.delete(run.id);
   yield* change(
     DELETE_READY,
     plans.map(({ run }) => [run.id]),

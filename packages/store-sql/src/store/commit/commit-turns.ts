@@ -6,10 +6,10 @@
  * through the same checks, and are then written in sets.
  */
 import type { CommitResult, Turn } from '@dudousxd/nestjs-durable-core';
-import { change, firstOfEach, type Script } from '../../sql/script.js';
+import { change, firstOfEach, lockRows, type Script } from '../../sql/script.js';
 import type { Params } from '../../sql/statement.js';
 import { INSERT_HISTORY } from '../../statements/history.js';
-import { LOCK_TURN_STATE } from '../../statements/runs.js';
+import { LOCK_RUN, TURN_STATE } from '../../statements/runs.js';
 import { lockTokens } from '../mailboxes.js';
 import { begin, type Transition } from '../transition.js';
 import { applyTurns, historyOf } from './apply-turns.js';
@@ -74,8 +74,13 @@ function* checkPlaces(
   segment: readonly IndexedTurn[],
   results: CommitResult[],
 ): Script<ReadonlySet<number>> {
+  const ids = segment.map(({ turn }) => turn.runId).sort();
+  yield* lockRows(
+    LOCK_RUN,
+    ids.map((id) => [id]),
+  );
   const states = yield* firstOfEach(
-    LOCK_TURN_STATE,
+    TURN_STATE,
     segment.map(({ turn }) => [turn.runId]),
   );
   const next = new Set<number>();
