@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 
 const packagesDir = join(import.meta.dirname, 'packages');
 
+const postgresService = join(import.meta.dirname, 'scripts/services/vitest-postgres.mjs');
+
 interface Manifest {
   readonly name: string;
   readonly exports?: Readonly<Record<string, string | { readonly default?: string }>>;
@@ -28,6 +30,11 @@ const sourceAliases = packages.flatMap(({ root, manifest }) =>
   }),
 );
 
+/** The servers that the tests of a package need; started once per run. */
+function servicesOf(dir: string): string[] {
+  return dir === 'store-drizzle' ? [postgresService] : [];
+}
+
 export default defineConfig({
   resolve: { alias: sourceAliases },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
@@ -39,7 +46,11 @@ export default defineConfig({
       ...packages.map(({ dir, root }) => ({
         extends: true as const,
         root,
-        test: { name: dir, include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
+        test: {
+          name: dir,
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          globalSetup: servicesOf(dir),
+        },
       })),
       {
         extends: true as const,

@@ -1,7 +1,10 @@
 /** From a Drizzle handle to the driver below it. Types are structural: Drizzle and the driver stay the application's. */
 import type { StoreCapabilities } from '@dudousxd/nestjs-durable-core';
 import {
+  isPgPool,
   isSqliteDriver,
+  type PgPool,
+  PostgresExecutor,
   type SqlExecutor,
   type SqliteDriver,
   SqliteExecutor,
@@ -9,12 +12,12 @@ import {
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
 
-/** What `drizzle()` of `drizzle-orm/better-sqlite3` returns. */
+/** What `drizzle()` of `drizzle-orm/better-sqlite3` returns, or that of `drizzle-orm/node-postgres` over a pool. */
 export interface DrizzleDatabase {
-  readonly $client: SqliteDriver;
+  readonly $client: SqliteDriver | PgPool;
 }
 
-export interface SqliteConnection {
+export interface Connection {
   readonly executor: SqlExecutor;
   readonly capabilities: StoreCapabilities;
 }
@@ -24,15 +27,22 @@ type DriverClass = new (
   options: { readonly timeout: number; readonly fileMustExist: boolean },
 ) => SqliteDriver;
 
+/** What the options of the stores have in common. */
+type ConnectionOptions = Omit<SqliteExecutorOptions, 'connect'>;
+
 const PASS_ROOT =
-  "Pass the database that drizzle() of 'drizzle-orm/better-sqlite3' returned: new DrizzleStateStore(db).";
+  "Pass the database that drizzle() of 'drizzle-orm/better-sqlite3' or 'drizzle-orm/node-postgres' returned: " +
+  'new DrizzleStateStore(db).';
 
 /** The store's connection to the database of a Drizzle handle. */
-export function sqliteConnection(
-  db: unknown,
-  options: Omit<SqliteExecutorOptions, 'connect'>,
-): SqliteConnection {
-  const shared = requireDriver(db);
+export function connectionOf(db: unknown, options: ConnectionOptions): Connection {
+  const client = requireClient(db);
+  if (!isPgPool(client)) return sqliteConnection(requireUsable(client), options);
+  const capabilities = { durable: true, shared: true };
+  return { executor: new PostgresExecutor({ ...options, pool: client }), capabilities };
+}
+
+function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Connection {
   const file = fileOf(shared);
   if (file === '') {
     const connect = () => ({ driver: shared, owned: false });
@@ -48,17 +58,19 @@ export function sqliteConnection(
   return { executor: new SqliteExecutor({ ...options, connect }), capabilities };
 }
 
-function requireDriver(db: unknown): SqliteDriver {
+function requireClient(db: unknown): SqliteDriver | PgPool {
   if (typeof db !== 'object' || db === null) {
     throw new UnsupportedHandleError({ received: describe(db), todo: PASS_ROOT });
   }
   const client = '$client' in db ? db.$client : undefined;
   if (client === undefined) throw refuseWithoutClient(db);
-  if (!isSqliteDriver(client)) {
-    const received = `a Drizzle database over ${describe(client)}`;
-    const todo = `It supports better-sqlite3 so far. ${PASS_ROOT}`;
-    throw new UnsupportedHandleError({ received, todo });
-  }
+  if (isPgPool(client) || isSqliteDriver(client)) return client;
+  const received = `a Drizzle database over ${describe(client)}`;
+  const todo = `It supports better-sqlite3 and a Pool of node-postgres so far. ${PASS_ROOT}`;
+  throw new UnsupportedHandleError({ received, todo });
+}
+
+function requireUsable(client: SqliteDriver): SqliteDriver {
   if (!client.open) {
     const todo = 'Open it, and keep it open for as long as the store is used.';
     throw new UnsupportedHandleError({ received: 'a database that is closed', todo });

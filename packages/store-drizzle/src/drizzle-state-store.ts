@@ -1,5 +1,5 @@
 import { SqlStateStore } from '@dudousxd/nestjs-durable-store-sql';
-import { type DrizzleDatabase, sqliteConnection } from './connection.js';
+import { connectionOf, type DrizzleDatabase } from './connection.js';
 
 export interface DrizzleStateStoreOptions {
   /**
@@ -8,7 +8,7 @@ export interface DrizzleStateStoreOptions {
    * @default 10000
    */
   readonly busyTimeoutMs?: number;
-  /** The store's clock, in epoch milliseconds. For tests. @default Date.now */
+  /** The store's clock, in epoch milliseconds. For tests. @default the database's; on SQLite, Date.now */
   readonly now?: () => number;
 }
 
@@ -19,9 +19,13 @@ export interface DrizzleStateStoreOptions {
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
  * store's never get into each other. An in-memory or temporary database has only the one handle, which they share.
  *
+ * On PostgreSQL the store works on clients of Drizzle's pool, one for each of its transactions, in the schema that their
+ * `search_path` names. The pool stays the application's, which ends it after `close`.
+ *
  * @example
  * ```ts
- * const store = new DrizzleStateStore(drizzle('app.db'));
+ * const onSqlite = new DrizzleStateStore(drizzle('app.db'));
+ * const onPostgres = new DrizzleStateStore(drizzle(new Pool({ connectionString })));
  * ```
  */
 export class DrizzleStateStore extends SqlStateStore {
@@ -30,7 +34,7 @@ export class DrizzleStateStore extends SqlStateStore {
    * @throws UnsupportedHandleError for anything else, with what to pass instead
    */
   constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
-    const { executor, capabilities } = sqliteConnection(db, options);
+    const { executor, capabilities } = connectionOf(db, options);
     super(executor, { name: 'drizzle', capabilities });
   }
 }

@@ -33,11 +33,15 @@ describe('a handle that the store cannot work on', () => {
     ['nothing', undefined, /undefined.*Pass the database that drizzle\(\)/],
     ['a path', 'app.db', /a string.*new DrizzleStateStore\(db\)/],
     ['the bare driver', new Database(':memory:'), /bare better-sqlite3 handle.*drizzle\(\)/],
-    ['a Drizzle mock', drizzle.mock(), /without a driver.*better-sqlite3 so far/],
+    [
+      'a Drizzle mock',
+      drizzle.mock(),
+      /without a driver.*better-sqlite3 and a Pool of node-postgres so far/,
+    ],
     [
       'Drizzle on another database',
       { $client: new (class Pool {})() },
-      /a Drizzle database over a Pool.*better-sqlite3 so far/,
+      /a Drizzle database over a Pool.*better-sqlite3 and a Pool of node-postgres so far/,
     ],
   ])('%s is refused with what to pass instead', (_, db, message) => {
     expect(() => make(db)).toThrow(UnsupportedHandleError);

@@ -1,4 +1,5 @@
 export type { ColumnKind, Dialect } from './dialect/dialect.js';
+export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';
 export { type ConflictClause, standardText } from './dialect/standard.js';
 export {
@@ -7,6 +8,14 @@ export {
   StoreClosedError,
   UnsupportedHandleError,
 } from './errors.js';
+export {
+  isPgPool,
+  type PgClient,
+  type PgPool,
+  type PgQuery,
+  type PgResult,
+} from './postgres/driver.js';
+export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { migrateSchema, verifySchema } from './schema/migrate.js';
 export { SCHEMA_VERSION, schemaSql } from './schema/migrations.js';
 export type { FailureKind, SqlExecutor } from './sql/executor.js';

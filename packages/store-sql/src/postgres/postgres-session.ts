@@ -1,0 +1,126 @@
+/** One transaction on one client: the answers to a script's requests. */
+import { postgres } from '../dialect/postgres.js';
+import type { Request } from '../sql/script.js';
+import type { Insert, Params, Statement } from '../sql/statement.js';
+import { batchOf, distinctParts, keyOf, ROW_NUMBER } from './batch-text.js';
+import { type PgClient, type PgResult, plainTypes } from './driver.js';
+
+/** Sorts the locks of names away from everything else that may use advisory locks of two integers. */
+const TOKEN_LOCKS = 7_202_611;
+
+const LOCK_NAMES =
+  `select pg_advisory_xact_lock(${TOKEN_LOCKS}, l.hash) from ` +
+  '(select distinct hashtext(i.name) as hash from unnest($1::text[]) as i(name) order by 1) l';
+
+type Row = Readonly<Record<string, unknown>>;
+type Each = { readonly statement: Statement; readonly params: readonly Params[] };
+
+export interface SessionOptions {
+  readonly client: PgClient;
+  /** Of one statement, on the client's clock, in milliseconds. */
+  readonly timeoutMs: number;
+  /** The time, where it is not the database's. */
+  readonly now: (() => number) | undefined;
+  /** Makes a time of this one that is not before any earlier answer. */
+  readonly neverBack: (now: number) => number;
+}
+
+export class PostgresSession {
+  readonly #client: PgClient;
+  readonly #timeoutMs: number;
+  readonly #now: (() => number) | undefined;
+  readonly #neverBack: (now: number) => number;
+
+  constructor({ client, timeoutMs, now, neverBack }: SessionOptions) {
+    this.#neverBack = neverBack;
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    this.#now = now;
+  }
+
+  /** Sends one statement. */
+  send(text: string, values?: unknown[]): Promise<PgResult> {
+    const query = { text, types: plainTypes, query_timeout: this.#timeoutMs };
+    return this.#client.query(values === undefined ? query : { ...query, values });
+  }
+
+  async answer(request: Request): Promise<unknown> {
+    switch (request.op) {
+      case 'now':
+        return this.#time();
+      case 'rows':
+        return this.#rows(request);
+      case 'first':
+        return (await this.#rows(request)).map(([row]) => row);
+      case 'insertNew':
+        return this.#insertNew(request);
+      case 'change':
+        return this.#change(request);
+      case 'lock':
+        return this.#lock(request.names);
+      case 'lockRows':
+        return (await this.#rows(request)).map(({ length }) => length > 0);
+      case 'define':
+        return void (await this.send(request.text));
+      default:
+        return request satisfies never;
+    }
+  }
+
+  async #time(): Promise<number> {
+    if (this.#now) return this.#neverBack(this.#now());
+    const { rows } = await this.send(
+      'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now',
+    );
+    const [row] = rows as readonly { readonly now: number }[];
+    if (!row) throw new Error('the database did not say what time it is');
+    return this.#neverBack(row.now);
+  }
+
+  async #rows({ statement, params }: Each): Promise<readonly (readonly Row[])[]> {
+    const [only] = params;
+    if (params.length === 1 && only) {
+      const { rows } = await this.send(postgres.textOf(statement), [...only]);
+      return [rows as readonly Row[]];
+    }
+    const { text, values } = batchOf(postgres, statement, params);
+    const { rows } = await this.send(text, values);
+    const answers: Row[][] = params.map(() => []);
+    for (const row of rows as readonly Row[]) answers[Number(row[ROW_NUMBER]) - 1]?.push(row);
+    return answers;
+  }
+
+  async #insertNew({
+    statement,
+    params,
+  }: Extract<Request, { op: 'insertNew' }>): Promise<boolean[]> {
+    const key = keyOf(statement);
+    const { text, values } = batchOf(postgres, statement, params);
+    const { rows } = await this.send(`${text} returning ${key.join(', ')}`, values);
+    const isNew = new Set((rows as readonly Row[]).map((row) => keyText(key, (name) => row[name])));
+    // Of several rows with one key, the first is the new one.
+    return params.map((row) =>
+      isNew.delete(keyText(key, (name) => row[statement.columns.indexOf(name)])),
+    );
+  }
+
+  async #change({ statement, params }: Extract<Request, { op: 'change' }>): Promise<void> {
+    const [only] = params;
+    if (params.length === 1 && only) {
+      await this.send(postgres.textOf(statement), [...only]);
+      return;
+    }
+    for (const part of distinctParts(statement, params)) {
+      const { text, values } = batchOf(postgres, statement, part);
+      await this.send(text, values);
+    }
+  }
+
+  async #lock(names: readonly Params[]): Promise<void> {
+    await this.send(LOCK_NAMES, [names.map((name) => JSON.stringify(name))]);
+  }
+}
+
+function keyText(key: Insert['columns'], read: (column: string) => unknown): string {
+  return JSON.stringify(key.map(read));
+}
