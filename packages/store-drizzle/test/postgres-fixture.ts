@@ -16,62 +16,100 @@ async function execute(url: string, text: string): Promise<void> {
   }
 }
 
-/** A database for the fixtures of one test file; each fixture is a schema of its own in it. */
+/**
+ * A database for the fixtures of one test file. A fixture has a schema and connections of its own for as long as it
+ * lives; then they are emptied and lent again: making them takes longer than most tests.
+ */
 export class PostgresDatabase {
   readonly #server: string;
   readonly #name = `durable_${randomUUID().replaceAll('-', '')}`;
-  #fixtures = 0;
+  readonly #all: Place[] = [];
+  readonly #free: Place[] = [];
 
   /** @param server URL of a database whose user may create others */
   constructor(server: string) {
     this.#server = server;
   }
 
-  get url(): string {
-    const url = new URL(this.#server);
-    url.pathname = `/${this.#name}`;
-    return url.href;
-  }
-
   create(): Promise<void> {
     return execute(this.#server, `create database ${this.#name}`);
   }
 
-  drop(): Promise<void> {
-    return execute(this.#server, `drop database ${this.#name} with (force)`);
+  async drop(): Promise<void> {
+    for (const place of this.#all) await place.end();
+    await execute(this.#server, `drop database ${this.#name}`);
   }
 
-  /** Stores in a new schema: the main one's statements go through a gate that can make one of them fail. */
+  /** Stores in a schema: the main one's statements go through a gate that can make one of them fail. */
   async createFixture(): Promise<StoreFixture> {
-    this.#fixtures += 1;
-    const schema = `fixture_${this.#fixtures}`;
-    const gate = new PoolGate();
+    const place = this.#free.pop() ?? (await this.#add());
     let now = 0;
-    const pools: Pool[] = [];
     const stores: StateStore[] = [];
     const open = (): StateStore => {
-      const options = `-c search_path=${schema}`;
-      const pool = new Pool({ connectionString: this.url, options, max: 4 });
-      pools.push(pool);
+      const pool = place.pool(stores.length);
       const store = new DrizzleStateStore(drizzle(pool), { now: () => now });
       stores.push(store);
       return store;
     };
-    const store = open();
-    await pools[0]?.query(`create schema ${schema}`);
-    gate.watch(pools[0]);
     return {
-      store,
+      store: open(),
       secondHandle: async () => open(),
       setNow: (at) => {
         now = at;
       },
-      failAfterStatements: (n): StatementFault => gate.failAfter(n),
+      failAfterStatements: (n): StatementFault => place.gate.failAfter(n),
       dispose: async () => {
         for (const opened of stores) await opened.close();
-        for (const pool of pools) await pool.end();
+        await place.empty();
+        this.#free.push(place);
       },
     };
+  }
+
+  async #add(): Promise<Place> {
+    const url = new URL(this.#server);
+    url.pathname = `/${this.#name}`;
+    const place = new Place(url.href, `fixture_${this.#all.length + 1}`);
+    this.#all.push(place);
+    await execute(url.href, `create schema ${place.schema}`);
+    return place;
+  }
+}
+
+/** A schema, and pools of connections to it. */
+class Place {
+  readonly schema: string;
+  /** Of the first pool. */
+  readonly gate = new PoolGate();
+  readonly #url: string;
+  readonly #pools: Pool[] = [];
+
+  constructor(url: string, schema: string) {
+    this.#url = url;
+    this.schema = schema;
+  }
+
+  pool(index: number): Pool {
+    const known = this.#pools[index];
+    if (known) return known;
+    const options = `-c search_path=${this.schema}`;
+    const pool = new Pool({ connectionString: this.#url, options, max: 4, idleTimeoutMillis: 0 });
+    if (index === 0) this.gate.watch(pool);
+    this.#pools[index] = pool;
+    return pool;
+  }
+
+  async empty(): Promise<void> {
+    const pool = this.pool(0);
+    const { rows } = await pool.query<{ readonly name: string }>(
+      "select tablename as name from pg_tables where schemaname = $1 and tablename <> 'durable_schema'",
+      [this.schema],
+    );
+    await pool.query(rows.map(({ name }) => `delete from ${name};`).join(' '));
+  }
+
+  async end(): Promise<void> {
+    for (const pool of this.#pools) await pool.end();
   }
 }
 
@@ -79,10 +117,10 @@ export class PostgresDatabase {
 class PoolGate {
   #left: number | null = null;
   #hasHit = false;
+  readonly #guarded = new WeakSet<object>();
 
-  watch(pool: Pool | undefined): void {
-    // The pool has clients from before the gate.
-    pool?.on('acquire', (client) => this.#guard(client));
+  watch(pool: Pool): void {
+    pool.on('acquire', (client) => this.#guard(client));
   }
 
   /** Lets `n` more statements through and makes the next one throw, once. */
@@ -96,8 +134,6 @@ class PoolGate {
       },
     };
   }
-
-  readonly #guarded = new WeakSet<object>();
 
   #guard(client: { query: unknown }): void {
     if (this.#guarded.has(client)) return;
