@@ -31,6 +31,12 @@ export class PostgresDatabase {
     this.#server = server;
   }
 
+  get url(): string {
+    const url = new URL(this.#server);
+    url.pathname = `/${this.#name}`;
+    return url.href;
+  }
+
   create(): Promise<void> {
     return execute(this.#server, `create database ${this.#name}`);
   }
@@ -67,11 +73,10 @@ export class PostgresDatabase {
   }
 
   async #add(): Promise<Place> {
-    const url = new URL(this.#server);
-    url.pathname = `/${this.#name}`;
-    const place = new Place(url.href, `fixture_${this.#all.length + 1}`);
+    const { url } = this;
+    const place = new Place(url, `fixture_${this.#all.length + 1}`);
     this.#all.push(place);
-    await execute(url.href, `create schema ${place.schema}`);
+    await execute(url, `create schema ${place.schema}`);
     return place;
   }
 }

@@ -58,18 +58,20 @@ export class PostgresExecutor implements SqlExecutor {
   }
 
   write<T>(script: () => Script<T>): Promise<T> {
-    const limits =
-      `set local lock_timeout = ${this.#busyTimeoutMs}; ` +
-      `set local statement_timeout = ${this.#busyTimeoutMs + STATEMENT_MARGIN_MS}`;
-    return this.#track(() =>
-      this.#repeat(`begin isolation level read committed; ${limits}`, script),
-    );
+    const begin = [
+      'begin isolation level read committed',
+      `set local lock_timeout = ${this.#busyTimeoutMs}`,
+      `set local statement_timeout = ${this.#busyTimeoutMs + STATEMENT_MARGIN_MS}`,
+    ];
+    return this.#track(() => this.#repeat(begin, script));
   }
 
   read<T>(script: () => Script<T>): Promise<T> {
-    return this.#track(() =>
-      this.#repeat('begin isolation level repeatable read, read only', script),
-    );
+    const begin = [
+      'begin isolation level repeatable read, read only',
+      `set local statement_timeout = ${this.#busyTimeoutMs + STATEMENT_MARGIN_MS}`,
+    ];
+    return this.#track(() => this.#repeat(begin, script));
   }
 
   classify(error: unknown): FailureKind {
@@ -94,7 +96,7 @@ export class PostgresExecutor implements SqlExecutor {
     }
   }
 
-  async #repeat<T>(begin: string, script: () => Script<T>): Promise<T> {
+  async #repeat<T>(begin: readonly string[], script: () => Script<T>): Promise<T> {
     const startedAt = performance.now();
     for (let tries = 1; ; tries += 1) {
       try {
@@ -113,7 +115,7 @@ export class PostgresExecutor implements SqlExecutor {
     }
   }
 
-  async #transaction<T>(begin: string, script: () => Script<T>): Promise<T> {
+  async #transaction<T>(begin: readonly string[], script: () => Script<T>): Promise<T> {
     const client = await this.#pool.connect();
     // An error between two statements comes as an event; the next statement fails by it.
     const ignore = (): void => {};
@@ -126,7 +128,7 @@ export class PostgresExecutor implements SqlExecutor {
     };
     const session = new PostgresSession({ client, timeoutMs, now: this.#now, neverBack });
     try {
-      await session.send(begin);
+      await session.begin(begin);
       const result = await run(session, script());
       await session.send('commit');
       lease.giveBack();

@@ -12,6 +12,8 @@ const LOCK_NAMES =
   `select pg_advisory_xact_lock(${TOKEN_LOCKS}, l.hash) from ` +
   '(select distinct hashtext(i.name) as hash from unnest($1::text[]) as i(name) order by 1) l';
 
+const CLOCK = 'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now';
+
 type Row = Readonly<Record<string, unknown>>;
 type Each = { readonly statement: Statement; readonly params: readonly Params[] };
 
@@ -30,12 +32,26 @@ export class PostgresSession {
   readonly #timeoutMs: number;
   readonly #now: (() => number) | undefined;
   readonly #neverBack: (now: number) => number;
+  /** Until it is asked for. */
+  #startedAt: number | undefined;
 
   constructor({ client, timeoutMs, now, neverBack }: SessionOptions) {
     this.#neverBack = neverBack;
     this.#client = client;
     this.#timeoutMs = timeoutMs;
     this.#now = now;
+  }
+
+  /** Begins a transaction, and asks for the time on the way: most scripts want it first. */
+  async begin(statements: readonly string[]): Promise<void> {
+    if (this.#now) {
+      await this.send(statements.join('; '));
+      return;
+    }
+    const answers: unknown = await this.send([...statements, CLOCK].join('; '));
+    // Several statements without parameters have an answer each.
+    const last = Array.isArray(answers) ? (answers.at(-1) as PgResult | undefined) : undefined;
+    if (last) this.#startedAt = this.#readTime(last);
   }
 
   /** Sends one statement. */
@@ -69,9 +85,13 @@ export class PostgresSession {
 
   async #time(): Promise<number> {
     if (this.#now) return this.#neverBack(this.#now());
-    const { rows } = await this.send(
-      'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now',
-    );
+    const known = this.#startedAt;
+    if (known === undefined) return this.#readTime(await this.send(CLOCK));
+    this.#startedAt = undefined;
+    return known;
+  }
+
+  #readTime({ rows }: PgResult): number {
     const [row] = rows as readonly { readonly now: number }[];
     if (!row) throw new Error('the database did not say what time it is');
     return this.#neverBack(row.now);
