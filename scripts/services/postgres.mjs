@@ -1,9 +1,10 @@
 // A real PostgreSQL for the tests: the one that DURABLE_TEST_POSTGRES_URL names, or one of our own on a free port.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { chown, mkdir, readFile, rm } from 'node:fs/promises';
 import { createServer, Socket } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MissingServiceError } from './missing-service.mjs';
 
@@ -19,17 +20,18 @@ const GUARD = '"$@" & pid=$!; read -r _; kill -INT "$pid"; wait "$pid"';
 /**
  * Finds or starts a PostgreSQL. Answers with the URL of an empty database whose user may create others.
  *
- * @param folder where a server of our own may put its files; made and removed here
+ * @param preferred where a server of our own puts its files, if its user can get there; made and removed here
  * @returns {Promise<{ url: string, stop(): Promise<void> }>}
  * @throws MissingServiceError when there is none and none can be installed
  */
-export async function startPostgres(folder) {
+export async function startPostgres(preferred) {
   const given = process.env.DURABLE_TEST_POSTGRES_URL;
   if (given) return { url: given, stop: async () => {} };
   const binaries = findBinaries() ?? installBinaries();
+  const user = await unprivilegedUser();
+  const folder = user && !isOpenToAll(preferred) ? join(tmpdir(), basename(preferred)) : preferred;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const user = await unprivilegedUser();
   if (user) await chown(folder, user.uid, user.gid);
   const data = join(folder, 'data');
   initialize({ binaries, data, user });
@@ -86,6 +88,13 @@ async function unprivilegedUser() {
   const [first] = found;
   if (!first) throw new MissingServiceError('a user other than root', 'PostgreSQL needs one.');
   return { uid: Number(first[2]), gid: Number(first[3]) };
+}
+
+/** Whether every user may go through the folders above, as far as there are any. */
+function isOpenToAll(folder) {
+  const above = dirname(folder);
+  const isOpen = !existsSync(above) || (statSync(above).mode & 1) === 1;
+  return isOpen && (above === folder || isOpenToAll(above));
 }
 
 function initialize({ binaries, data, user }) {

@@ -1,7 +1,7 @@
 import type { DeliverResult, InboxMessage, RunOutcome } from '@dudousxd/nestjs-durable-core';
-import { firstOfEach, insertNew, type Script } from '../sql/script.js';
+import { firstOfEach, insertNew, lockRows, type Script } from '../sql/script.js';
 import { ANY_BRANCH, INSERT_MESSAGE } from '../statements/inbox.js';
-import { GET_HEAD, type RunHead } from '../statements/runs.js';
+import { GET_HEAD, LOCK_RUN, type RunHead } from '../statements/runs.js';
 import { toParentRef } from './rows.js';
 import { begin, type Transition, type Woken } from './transition.js';
 import { isWakeable, wakeHeads } from './wake.js';
@@ -30,10 +30,7 @@ export function* deliverAll(
   { now }: Transition,
   deliveries: readonly Delivery[],
 ): Script<readonly DeliverResult['outcome'][]> {
-  const heads = yield* firstOfEach(
-    GET_HEAD,
-    deliveries.map(({ message }) => [message.runId]),
-  );
+  const heads = yield* headsOf(deliveries.map(({ message }) => message.runId));
   const sent = deliveries.flatMap(({ message, woken }, i) => {
     const head = heads[i];
     return head && takes(head, message) ? [{ message, woken, head, i }] : [];
@@ -51,6 +48,23 @@ export function* deliverAll(
     outcomes[i] = isNew[at] ? 'accepted' : 'duplicate';
   });
   return outcomes;
+}
+
+/**
+ * The runs as they are. One that is blocked is not woken: it is locked, so that whoever puts it back to work either has
+ * done so or finds what is delivered now.
+ */
+function* headsOf(runIds: readonly string[]): Script<readonly (RunHead | undefined)[]> {
+  const params = runIds.map((id) => [id]);
+  const heads = yield* firstOfEach(GET_HEAD, params);
+  const blocked = heads.flatMap((head) => (head?.status === 'blocked' ? [head.id] : []));
+  if (blocked.length === 0) return heads;
+  const ids = [...new Set(blocked)].sort();
+  yield* lockRows(
+    LOCK_RUN,
+    ids.map((id) => [id]),
+  );
+  return yield* firstOfEach(GET_HEAD, params);
 }
 
 function takes({ status, branch }: RunHead, message: InboxMessage): boolean {
