@@ -13,7 +13,7 @@ afterEach(async () => {
   await Promise.all(engines.splice(0).map((engine) => engine.stop()));
 });
 
-export type Body = (ctx: WorkflowCtx, input: never) => Promise<unknown>;
+type Body = (ctx: WorkflowCtx, input: never) => Promise<unknown>;
 
 export interface TestEngine extends Partial<EngineOptions> {
   readonly workflows: Readonly<Record<string, Body>>;

@@ -1,7 +1,7 @@
 import type { HistoryEvent, OperationKind } from '../model/history.js';
 
 /** What history knows of an operation: the facts that are checked when the code asks for it again (T8). */
-export interface RecordedOperation {
+interface RecordedOperation {
   readonly position: number;
   readonly kind: OperationKind;
   readonly name: string;

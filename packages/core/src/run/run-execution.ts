@@ -12,15 +12,14 @@
  *
  * Life: `replaying → live ⇄ parked → closed`. Parked = suspended in the store, kept here as a cache (semantics.md, 2).
  */
-import { nextChildResult, takeChild, takeRemote, takeSignal } from '../decide/arrivals.js';
-import { endAttempt } from '../decide/attempts.js';
-import { nextRejection, takeCancel } from '../decide/cancel.js';
+import { nextChildResult } from '../decide/arrivals.js';
+import { nextRejection, type RecordedCancel, takeCancel } from '../decide/cancel.js';
 import { cancelledBeforeStart, decideChange } from '../decide/change.js';
 import { nextDue, nextWakeAt } from '../decide/due.js';
 import { restoreFacts, restoreOperation } from '../decide/restore.js';
 import { RunState } from '../decide/run-state.js';
 import { type Immediate, schedule } from '../decide/schedule.js';
-import { type Delivery, settle } from '../decide/settlement.js';
+import type { Delivery } from '../decide/settlement.js';
 import type { TurnDraft } from '../decide/turn-draft.js';
 import { withdraw } from '../decide/withdraw.js';
 import { CancelledError, LeaseLostError } from '../errors/errors.js';
@@ -33,15 +32,10 @@ import { recordedKind } from '../replay/operation.js';
 import { arrangeHistory } from '../replay/recorded.js';
 import type { CommitResult } from '../store/state-store.js';
 import type { ExecutionHost } from './execution-host.js';
-import { type CheckedArrival, Intake } from './intake.js';
+import { Intake } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
-
-/** Something that has happened and is not yet in the draft. */
-type Input =
-  | { readonly input: 'attempt'; readonly ended: EndedAttempt }
-  | { readonly input: 'arrival'; readonly arrival: CheckedArrival }
-  | { readonly input: 'immediate'; readonly immediate: Immediate };
+import { type Input, takeInput } from './take-input.js';
 
 type Phase = 'replaying' | 'live' | 'releasing' | 'parked' | 'closed';
 
@@ -236,7 +230,7 @@ export class RunExecution {
     // What comes after the end is for nobody, unless the code cleans up after a cancel.
     if (this.coroutine.end !== null && this.state.cancel === null) return null;
     const input = this.inputs.shift();
-    if (input !== undefined) return this.take(input) ?? 'again';
+    if (input !== undefined) return this.take(input);
     return (
       nextChildResult(this.state) ??
       nextDue(this.state, this.timeReached) ??
@@ -244,57 +238,22 @@ export class RunExecution {
     );
   }
 
-  private take(input: Input): Delivery | null {
-    switch (input.input) {
-      case 'attempt':
-        return this.takeAttempt(input.ended);
-      case 'arrival':
-        return this.takeArrival(input.arrival);
-      case 'immediate': {
-        const { waiting, outcome } = input.immediate;
-        const isPending = this.state.waiting.has(waiting.operation.position);
-        return isPending ? settle(this.state, waiting, outcome) : null;
-      }
-      default:
-        return input satisfies never;
+  private take(input: Input): Delivery | 'again' {
+    if (input.input === 'attempt') this.unrecorded.set(input.ended.position, input.ended);
+    const result = takeInput(this.state, input, this.coroutine.position);
+    if (result.taken === 'delivery') return result.delivery;
+    if (result.taken === 'cancel') this.deliverCancel(result.cancel);
+    if (result.taken === 'refused' && input.input === 'arrival') {
+      this.intake.giveBack(input.arrival.arrival);
     }
+    return 'again';
   }
 
-  private takeAttempt(ended: EndedAttempt): Delivery | null {
-    const { position, attempt, end } = ended;
-    this.unrecorded.set(position, ended);
-    const waiting = this.state.waiting.get(position);
-    if (waiting?.is !== 'step' || waiting.attempt !== attempt) return null;
-    return endAttempt(this.state, waiting, end);
-  }
-
-  private takeArrival({ arrival, checked }: CheckedArrival): Delivery | null {
-    if (arrival.type === 'signal') {
-      const delivery = checked === null ? null : takeSignal(this.state, arrival, checked);
-      if (delivery === null) this.intake.giveBack(arrival);
-      return delivery;
-    }
-    const { body, messageId } = arrival;
-    switch (body.kind) {
-      case 'child':
-        return takeChild(this.state, messageId, body);
-      case 'remote':
-        return checked === null ? null : takeRemote(this.state, messageId, body, checked);
-      case 'cancel':
-        this.takeCancelRequest(messageId, body.reason);
-        return null;
-      default:
-        return body satisfies never;
-    }
-  }
-
-  private takeCancelRequest(messageId: string, reason: string | null): void {
-    const cancel = takeCancel(this.state, messageId, reason, this.coroutine.position);
-    if (cancel === null) return;
+  private deliverCancel({ seq, at, reason }: RecordedCancel): void {
     this.delivering = true;
     this.local.abortAll(this.stopReason(reason));
     const { coroutine } = this;
-    coroutine.deliverCancel(cancel.seq, cancel.at, () => this.afterWindow(coroutine));
+    coroutine.deliverCancel(seq, at, () => this.afterWindow(coroutine));
   }
 
   private deliver(delivery: Delivery): void {
