@@ -26,7 +26,7 @@ export interface Output {
 }
 
 /** Runs the body of a step: tells the ledger, and may stand still in the middle. */
-type RunBody = (name: string, step: StepContext) => Promise<StepResult>;
+export type RunBody = (name: string, step: StepContext) => Promise<StepResult>;
 
 interface Scenario {
   readonly run: (ctx: WorkflowCtx, input: OrderInput) => Promise<Output>;
@@ -92,5 +92,5 @@ function payment(body: RunBody): Scenario {
 }
 
 /** By name of the workflow. */
-const scenarios = { order, payment } as const;
+export const scenarios = { order, payment } as const;
 export type ScenarioName = keyof typeof scenarios;

@@ -27,7 +27,7 @@ import type { Ledger } from './ledger.js';
 /** What the process writes to its standard output when it stands still. */
 export const STOPPED = 'stopped';
 
-class StopPoints {
+export class StopPoints {
   readonly #stopAt: string | null;
   readonly #ledger: Ledger;
   readonly #passed = new Map<string, number>();
@@ -110,7 +110,7 @@ class StopPoints {
 const STANDARD_INPUT = 0;
 
 /** The name of a commit that the engine has just told its listeners of; null for other events. */
-function nameOfAcknowledged({ type, events }: LifecycleEvent): string | null {
+export function nameOfAcknowledged({ type, events }: LifecycleEvent): string | null {
   if (type === 'run.created') return null;
   if (type === 'history') return commitName(events, null);
   return commitName(events, type === 'run.suspended' ? 'suspended' : 'settled');
