@@ -35,7 +35,7 @@ import type { ExecutionHost } from './execution-host.js';
 import { Intake } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
-import { type Input, takeInput } from './take-input.js';
+import { type Input, type Taken, takeInput } from './take-input.js';
 
 type Phase = 'replaying' | 'live' | 'releasing' | 'parked' | 'closed';
 
@@ -55,6 +55,8 @@ export class RunExecution {
   private readonly intake: Intake;
   private delivering = false;
   private committing = false;
+  /** Why the run is being blocked, from the moment that is known. */
+  private blockedBy: Error | null = null;
   private timeReached = 0;
   private stopTimer: (() => void) | null = null;
 
@@ -105,10 +107,18 @@ export class RunExecution {
     this.replay(history, arrivals);
   }
 
+  /** Whether it is this very run: an id may be used again after a delete, the seed is not. */
+  isSameRun({ seed }: RunRecord): boolean {
+    return seed === this.run.seed;
+  }
+
   /** Whether the kept coroutine is the run as it was claimed: nobody else has owned it since it was suspended. */
   canResume(run: RunRecord): boolean {
     return (
-      this.phase === 'parked' && run.epoch === this.run.epoch + 1 && run.branch === this.run.branch
+      this.phase === 'parked' &&
+      this.isSameRun(run) &&
+      run.epoch === this.run.epoch + 1 &&
+      run.branch === this.run.branch
     );
   }
 
@@ -197,6 +207,7 @@ export class RunExecution {
       );
     }
     this.takeAll(asked);
+    this.local.rejoin(this.state);
     const { held } = this;
     this.held = [];
     this.receive(held);
@@ -229,6 +240,7 @@ export class RunExecution {
   private next(): Delivery | 'again' | null {
     // What comes after the end is for nobody, unless the code cleans up after a cancel.
     if (this.coroutine.end !== null && this.state.cancel === null) return null;
+    if (this.blockedBy !== null) return null;
     const input = this.inputs.shift();
     if (input !== undefined) return this.take(input);
     return (
@@ -240,13 +252,24 @@ export class RunExecution {
 
   private take(input: Input): Delivery | 'again' {
     if (input.input === 'attempt') this.unrecorded.set(input.ended.position, input.ended);
-    const result = takeInput(this.state, input, this.coroutine.position);
+    const result = this.tryTake(input);
+    if (result === null) return 'again';
     if (result.taken === 'delivery') return result.delivery;
     if (result.taken === 'cancel') this.deliverCancel(result.cancel);
     if (result.taken === 'refused' && input.input === 'arrival') {
       this.intake.giveBack(input.arrival.arrival);
     }
     return 'again';
+  }
+
+  /** What cannot be decoded blocks the run: it needs a deploy, and harms no other run. */
+  private tryTake(input: Input): Taken | null {
+    try {
+      return takeInput(this.state, input, this.coroutine.position);
+    } catch (error) {
+      this.block(error instanceof Error ? error : new Error(String(error)));
+      return null;
+    }
   }
 
   private deliverCancel({ seq, at, reason }: RecordedCancel): void {
@@ -298,7 +321,7 @@ export class RunExecution {
   // ---- commit ----------------------------------------------------------------------------------------------------
 
   private commit(): void {
-    if (this.committing || this.phase !== 'live') return;
+    if (this.committing || this.phase !== 'live' || this.blockedBy !== null) return;
     const { end } = this.coroutine;
     const change = decideChange(this.state, end, this.timeReached, !this.intake.isBusy);
     if (change === null && this.state.draft.isEmpty) {
@@ -353,7 +376,9 @@ export class RunExecution {
     this.host.onCommitted(this.run, turn, draft);
     this.host.onWoken(result.woken);
     this.stopAttempts(draft);
-    if (turn.change === null) {
+    if (this.blockedBy !== null && turn.change?.to !== 'blocked') {
+      this.committedBeforeBlock(turn, this.blockedBy);
+    } else if (turn.change === null) {
       this.startEffects(draft);
       this.pump();
     } else if (turn.change.to === 'suspended') {
@@ -364,6 +389,12 @@ export class RunExecution {
       this.close(this.stopReason('the run has ended'));
       this.host.onClosed(this);
     }
+  }
+
+  /** The turn was on its way when the run was blocked: if it has let the run go, the next claim meets the same error. */
+  private committedBeforeBlock({ change }: Turn, error: Error): void {
+    if (change === null) this.sendBlocked(error);
+    else this.drop(error);
   }
 
   /** What the turn has made durable needs no second delivery. */
@@ -439,6 +470,7 @@ export class RunExecution {
     this.inputs = [...unrecorded, ...this.inputs.filter(({ input }) => input === 'attempt')];
     this.intake.reset();
     this.held = [];
+    this.blockedBy = null;
     this.delivering = false;
     this.host.reload(this.run, (history, arrivals) => {
       if (this.phase !== 'replaying') return;
@@ -446,25 +478,25 @@ export class RunExecution {
     });
   }
 
+  /** The run cannot go on with this code. What it has come to until here is true, and commits with the block. */
   private block(error: Error): void {
-    if (this.phase === 'closed') return;
-    this.local.dropAll(error);
-    this.state.takeDraft();
+    if (this.phase === 'closed' || this.blockedBy !== null) return;
+    this.blockedBy = error;
     this.inputs = [];
+    this.local.dropAll(error);
+    if (!this.committing) this.sendBlocked(error);
+  }
+
+  private sendBlocked(error: Error): void {
     this.phase = 'live';
-    if (this.committing) {
-      // The turn in flight may still land. What it says is true; the replay after it meets the same error.
-      this.drop(error);
-      void this.host.release(this.run);
-      return;
-    }
-    const { codec } = this.host.decideEnv;
     this.host.onBlocked(this.run, error);
-    this.send(this.state.takeDraft(), {
+    const { codec } = this.host.decideEnv;
+    const change = {
       to: 'blocked',
       reason: error.message,
       error: codec.encodeError(error),
-    });
+    } as const;
+    this.send(this.state.takeDraft(), change);
   }
 
   private decode(payload: string, ok: boolean): Decoded {

@@ -78,7 +78,7 @@ export type WorkflowClass<I = unknown, O = unknown> = abstract new (
 export type WorkflowRef<I = unknown, O = unknown> = string | WorkflowClass<I, O>;
 
 export interface ChildOptions {
-  /** @default derived from the parent's id and the position of the call */
+  /** @default a UUIDv7, recorded with the start */
   readonly runId?: string;
   readonly version?: string;
   readonly tags?: readonly string[];
