@@ -7,7 +7,6 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    passWithNoTests: true,
     testTimeout: 60_000,
     include: ['{compat,examples}/*/test/**/*.test.{ts,mts}'],
     reporters: [

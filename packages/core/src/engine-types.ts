@@ -1,4 +1,4 @@
-import type { ClassCodec } from './codec/codec.js';
+import type { ClassCodec, ErrorClass } from './codec/codec.js';
 import type { HistoryEvent } from './model/history.js';
 import type { RetryPolicy } from './model/retry.js';
 import type { WaitingFor } from './model/run.js';
@@ -6,7 +6,6 @@ import type { RunStatus, TerminalStatus } from './model/status.js';
 import type { Runtime } from './runtime/runtime.js';
 import type { StateStore } from './store/state-store.js';
 import type { Transport } from './transport/transport.js';
-import type { ErrorClass } from './workflow/context.js';
 import type { Duration } from './workflow/duration.js';
 
 /** Settings of the worker role: the part that executes runs. Every default suits one app process on two cores. */

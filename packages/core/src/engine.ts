@@ -24,8 +24,9 @@ import type { Turn } from './model/turn.js';
 import { Lifecycle, type LifecycleListener } from './observe/lifecycle.js';
 import { RunWaiters } from './observe/run-waiters.js';
 import { contractHandler } from './remote/contract-handler.js';
-import { Dispatcher } from './remote/dispatcher.js';
-import { Executor } from './run/executor.js';
+import { Dispatcher, livenessFor } from './remote/dispatcher.js';
+import { within } from './remote/watchdog.js';
+import { Executor, MAX_FLUSH_MS } from './run/executor.js';
 import { resolveSettings, type Settings } from './settings.js';
 import type {
   CommitResult,
@@ -62,6 +63,7 @@ export class DurableEngine implements DurableClient {
   private readonly signaller: Signaller;
   private phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   private started: Promise<void> = Promise.resolve();
+  private ended: Promise<void> | null = null;
 
   /** @throws InvalidArgumentError naming the option that cannot be used */
   constructor(options: EngineOptions) {
@@ -120,7 +122,9 @@ export class DurableEngine implements DurableClient {
     const { codec, runtime } = this.settings;
     if (this.executor !== null) {
       const handlers = this.registry.contractSteps().map(contractHandler);
-      await this.transport.serve(handlers, this.executor.lease.worker, { codec, runtime });
+      const livenessMs = livenessFor(this.settings.worker?.leaseMs ?? 0);
+      const host = { codec, runtime, livenessMs };
+      await this.transport.serve(handlers, this.executor.lease.worker, host);
       await this.dispatcher?.start();
       await this.executor.start();
     }
@@ -130,23 +134,39 @@ export class DurableEngine implements DurableClient {
    * Stops: claims nothing more, waits up to the shutdown time for running steps, aborts the rest, commits what has ended
    * and gives every run back. Runs go on in other processes at once. The second call returns the first one's end.
    */
-  async stop(): Promise<void> {
-    if (this.phase === 'stopping' || this.phase === 'stopped' || this.phase === 'new') return;
+  stop(): Promise<void> {
+    if (this.phase === 'new') return Promise.resolve();
+    this.ended ??= this.shutDown();
+    return this.ended;
+  }
+
+  /** Every stage has an end of its own, and one that fails does not keep the others from being done. */
+  private async shutDown(): Promise<void> {
+    if (this.phase === 'stopped') return;
     this.phase = 'stopping';
     // A start that is under way would go on after the stop; whether it failed is its caller's business.
     await Promise.allSettled([this.started]);
+    const { shutdownTimeoutMs, runtime } = this.settings;
+    const flushMs = Math.min(shutdownTimeoutMs, MAX_FLUSH_MS);
     this.dispatcher?.stopTaking();
-    await Promise.all([
-      this.transport.close(this.settings.shutdownTimeoutMs),
-      this.executor?.stop(this.settings.shutdownTimeoutMs),
+    const stages = await Promise.allSettled([
+      this.transport.close(shutdownTimeoutMs),
+      this.executor?.stop(shutdownTimeoutMs),
     ]);
-    await this.dispatcher?.stop();
-    await Promise.all(
-      [this.starts, this.messages, this.signals].map((batcher) => batcher.whenIdle()),
+    const writers = [this.starts, this.messages, this.signals];
+    const idle = Promise.all(writers.map((batcher) => batcher.whenIdle()));
+    stages.push(
+      ...(await Promise.allSettled([
+        this.dispatcher?.stop(flushMs),
+        within(runtime, flushMs, idle),
+      ])),
     );
+    for (const batcher of [this.turns, ...writers]) batcher.kill();
     this.waiters.stop();
-    await this.store.close();
+    stages.push(...(await Promise.allSettled([this.store.close()])));
     this.phase = 'stopped';
+    const failed = stages.find((stage) => stage.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** Dies at once, as a killed process would: nothing more reaches the store, all timers are gone. For tests. */
@@ -263,6 +283,7 @@ export class DurableEngine implements DurableClient {
       turns: this.turns,
       hasTransport: true,
       dispatcher: () => this.dispatcher,
+      startsUnderWay: () => this.starter.claimedUnderWay,
       isStarting: (runId) => this.starter.isStarting(runId),
       onCommitted: (run, turn) => this.onCommitted(run, turn),
     });
@@ -321,6 +342,7 @@ export class DurableEngine implements DurableClient {
   /** A run was ended from outside. */
   private onEnded(run: RunRecord): void {
     this.executor?.dropEnded(run.id);
+    this.dispatcher?.cancelRun(run.id, run.reason ?? 'terminated');
     this.lifecycle.ended(run);
     this.waiters.notify(run.id, run);
   }

@@ -1,4 +1,10 @@
-export { type ClassCodec, type Codec, type CodecOptions, createCodec } from './codec/codec.js';
+export {
+  type ClassCodec,
+  type Codec,
+  type CodecOptions,
+  createCodec,
+  type ErrorClass,
+} from './codec/codec.js';
 export { DurableEngine } from './engine.js';
 export type {
   DurableClient,
@@ -143,7 +149,6 @@ export type {
   AnyRemoteStep,
   ChildHandle,
   ChildOptions,
-  ErrorClass,
   Json,
   RegionOptions,
   RemoteOptions,

@@ -13,7 +13,7 @@ afterEach(async () => {
   await Promise.all(engines.splice(0).map((engine) => engine.stop()));
 });
 
-export type Body = (ctx: WorkflowCtx, input: never) => Promise<unknown>;
+type Body = (ctx: WorkflowCtx, input: never) => Promise<unknown>;
 
 export interface TestEngine extends Partial<EngineOptions> {
   readonly workflows: Readonly<Record<string, Body>>;
@@ -21,8 +21,8 @@ export interface TestEngine extends Partial<EngineOptions> {
   readonly version?: string;
 }
 
-/** An engine that is stopped after the test. Workflows are registered under version '1'. */
-export async function startEngine(options: TestEngine): Promise<DurableEngine> {
+/** An engine that is not started, and not stopped after the test. Workflows are registered under version '1'. */
+export function createEngine(options: TestEngine): DurableEngine {
   const { workflows, steps = [], version = '1', ...rest } = options;
   const engine = new DurableEngine({
     store: new InMemoryStateStore(),
@@ -33,6 +33,12 @@ export async function startEngine(options: TestEngine): Promise<DurableEngine> {
     engine.registerWorkflow({ name, version, run, source: name });
   }
   for (const step of steps) engine.registerStep(step);
+  return engine;
+}
+
+/** As `createEngine`, started, and stopped after the test. */
+export async function startEngine(options: TestEngine): Promise<DurableEngine> {
+  const engine = createEngine(options);
   await engine.start();
   engines.push(engine);
   return engine;

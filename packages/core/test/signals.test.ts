@@ -109,6 +109,7 @@ describe('two waits of one run on one token', () => {
       'scheduled 1',
       'scheduled 2',
       'withdrawn 1',
+      'completed 2',
     ]);
   });
 

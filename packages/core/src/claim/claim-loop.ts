@@ -6,6 +6,7 @@
  *   runs that the worker owns (`resync`).
  * - Nothing that a callback throws stops the loop (trap B55).
  */
+import { inRootContext } from '../runtime/root-context.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type { ClaimResult, StateStore } from '../store/state-store.js';
 import type { DatabaseClock } from './database-clock.js';
@@ -63,10 +64,12 @@ export class ClaimLoop {
     if (this.inFlight || this.scheduled) return;
     this.scheduled = true;
     this.clearTimer();
-    this.options.runtime.scheduler.soon(() => {
-      this.scheduled = false;
-      void this.poll();
-    });
+    inRootContext(() =>
+      this.options.runtime.scheduler.soon(() => {
+        this.scheduled = false;
+        void this.poll();
+      }),
+    );
   }
 
   /** A run has left the process: if others are waiting for its place, look at once. */

@@ -32,7 +32,7 @@ export interface RunStarterOptions {
 export class RunStarter {
   private readonly options: RunStarterOptions;
   /** Runs whose creation has no answer yet. */
-  private readonly underWay = new Set<string>();
+  private readonly underWay = new Map<string, Start>();
 
   constructor(options: RunStarterOptions) {
     this.options = options;
@@ -56,9 +56,16 @@ export class RunStarter {
     return this.underWay.has(runId);
   }
 
+  /** Runs that are being created for this process to execute at once. */
+  get claimedUnderWay(): number {
+    let count = 0;
+    for (const { claim } of this.underWay.values()) if (claim !== null) count += 1;
+    return count;
+  }
+
   private async submit(start: Start): Promise<CreateOutcome> {
     const { id } = start.run;
-    this.underWay.add(id);
+    this.underWay.set(id, start);
     try {
       return await this.options.starts.submit(start);
     } finally {

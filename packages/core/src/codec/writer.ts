@@ -32,7 +32,7 @@ function writeNumber(value: number): string {
 }
 
 /** Bounds of an error that is kept in part. */
-export interface ErrorOutline {
+interface ErrorOutline {
   /** Characters that the text of one part may have. */
   readonly partLength: number;
   /** Own properties that are kept. */

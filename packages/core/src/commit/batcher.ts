@@ -7,6 +7,7 @@
  * G3. A batch whose call fails has an unknown outcome. It is sent again, unchanged and before anything newer, until
  *     the store answers: the port's calls are idempotent (see `StateStore`), so sending again is the read-back.
  */
+import { inRootContext } from '../runtime/root-context.js';
 import type { Logger, Scheduler, TimerHandle } from '../runtime/runtime.js';
 
 /** How a batcher talks to the store. */
@@ -79,10 +80,12 @@ export class Batcher<I, O> {
   private schedule(): void {
     if (this.scheduled || this.inFlight || this.stopped) return;
     this.scheduled = true;
-    this.options.scheduler.soon(() => {
-      this.scheduled = false;
-      this.flush();
-    });
+    inRootContext(() =>
+      this.options.scheduler.soon(() => {
+        this.scheduled = false;
+        this.flush();
+      }),
+    );
   }
 
   private flush(): void {

@@ -81,12 +81,8 @@ function childOutcome(
   if (outcome.status === 'cancelled' && isCancelled(state, position)) {
     return { ok: false, payload: cancelledPayload(state) };
   }
-  const workflow = childWorkflow(state, position);
+  const workflow = state.childWorkflows.get(childRunId) ?? '';
   return toChildOutcome({ childRunId, workflow, outcome }, state.env.codec);
-}
-
-function childWorkflow(state: RunState, position: number): string {
-  return state.waiting.get(position)?.operation.name ?? '';
 }
 
 /** The result of a remote attempt after its output was parsed by the contract. */

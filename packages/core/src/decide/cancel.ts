@@ -12,13 +12,20 @@ import type { RunState } from './run-state.js';
 import { type Delivery, settle } from './settlement.js';
 import type { Waiting } from './waiting.js';
 
+/** A cancel request that has its place in history. */
+export interface RecordedCancel {
+  readonly seq: number;
+  readonly at: number;
+  readonly reason: string | null;
+}
+
 /** Records a cancel request; null if there was one before. `upto` is the position the code will use next. */
 export function takeCancel(
   state: RunState,
   messageId: string,
   reason: string | null,
   upto: number,
-): { readonly seq: number; readonly at: number } | null {
+): RecordedCancel | null {
   state.draft.consumedInbox.push(messageId);
   if (state.cancel !== null) return null;
   const at = state.at();
@@ -33,7 +40,7 @@ export function takeCancel(
   state.windowSeq = seq;
   restoreCancel(state, reason, upto, at);
   for (const waiting of state.waiting.values()) askToStop(state, waiting);
-  return { seq, at };
+  return { seq, at, reason };
 }
 
 /** Puts a cancel that stands in history back into force. */

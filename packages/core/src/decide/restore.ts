@@ -15,6 +15,8 @@ export function restoreFacts(state: RunState, events: readonly HistoryEvent[]): 
     }
     if (event.kind !== 'child' || event.detail?.childRunId === undefined) continue;
     state.hasChildren = true;
+    const { childRunId, childWorkflow } = event.detail;
+    if (childWorkflow !== undefined) state.childWorkflows.set(childRunId, childWorkflow);
     if (event.type !== 'recorded') continue;
     const ok = event.detail.childFailed !== true;
     state.childOutcomes.set(event.detail.childRunId, { ok, payload: event.payload ?? '' });

@@ -39,6 +39,8 @@ export class RunState {
   readonly env: DecideEnv;
   /** Every pending operation, by position. */
   readonly waiting = new Map<number, Waiting>();
+  /** Workflows of the children that were started, by run id. */
+  readonly childWorkflows = new Map<string, string>();
   /** Outcomes of children that were started with `startChild`, by run id. */
   readonly childOutcomes = new Map<string, ChildOutcome>();
   draft = new TurnDraft();
@@ -89,7 +91,7 @@ export class RunState {
       draft.note(seq, env.worker, 'patch', note.name, cause, { type: 'recorded', at });
       return;
     }
-    const { name, position, payload, group } = note;
+    const { name, position, effect, group } = note;
     const what = {
       kind: 'sideEffect',
       position,
@@ -99,7 +101,12 @@ export class RunState {
       site: null,
       group,
     } as const;
-    draft.append(seq, env.worker, { type: 'completed', at, payload }, what);
+    draft.append(
+      seq,
+      env.worker,
+      { type: effect.ok ? 'completed' : 'failed', at, payload: effect.payload },
+      what,
+    );
   }
 
   /** The draft so far, which the caller commits; a new one takes its place. */

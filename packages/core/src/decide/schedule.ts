@@ -98,6 +98,7 @@ function scheduleChild(
   const { run, env } = state;
   const childRunId = start.runId ?? env.id();
   state.hasChildren = true;
+  state.childWorkflows.set(childRunId, start.workflow);
   state.record(operation, {
     type: 'scheduled',
     detail: {

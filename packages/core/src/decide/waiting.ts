@@ -19,7 +19,7 @@ export type Waiting =
       readonly attempt: number;
       /** The attempt in the outbox; null while backing off until `at`. */
       readonly taskId: string | null;
-      /** End of the back-off, or of the attempt's time. */
+      /** End of the back-off; null while an attempt is out. */
       readonly at: number | null;
       /** Progress the last failed attempt reported, encoded. */
       readonly progress: string | null;

@@ -7,11 +7,8 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 /** Id of a run, unique within a namespace. */
 export type RunId = Branded<'RunId'>;
 
-/** Id of an app process that executes runs. */
-export type WorkerId = Branded<'WorkerId'>;
-
 /** Longest id, token or name, in UTF-16 code units; no database counts more characters in it. */
-export const MAX_NAME_LENGTH = 255;
+const MAX_NAME_LENGTH = 255;
 
 const CONTROL_OR_LONE_SURROGATE = /[\p{Cc}\p{Cs}]/u;
 

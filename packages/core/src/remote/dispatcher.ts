@@ -11,6 +11,7 @@ import { Batcher } from '../commit/batcher.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type { DeliverResult, RemoteTask, StateStore, TaskResult } from '../store/state-store.js';
 import type { TaskHeartbeat, Transport, TransportSink } from '../transport/transport.js';
+import { within } from './watchdog.js';
 
 export interface DispatcherOptions {
   readonly store: StateStore;
@@ -28,17 +29,27 @@ export interface DispatcherOptions {
 const BATCH = 200;
 const MIN_PAUSE_MS = 20;
 const IDLE_PAUSE_MS = 1_000;
-const EXTEND_PAUSE_MS = 1_000;
+const MAX_EXTEND_PAUSE_MS = 1_000;
+const MAX_LIVENESS_MS = 5_000;
+/** A sign of life and its way into the database take well under half of a task's visibility. */
+const LIVENESS_SHARE = 1 / 4;
+const EXTEND_SHARE = 1 / 8;
+
+/** How often a running attempt has to give a sign of life, in milliseconds. */
+export function livenessFor(visibilityMs: number): number {
+  return Math.min(MAX_LIVENESS_MS, visibilityMs * LIVENESS_SHARE);
+}
 
 export class Dispatcher implements TransportSink {
   private readonly options: DispatcherOptions;
   private readonly results: Batcher<TaskResult, DeliverResult>;
   private readonly alive = new Set<string>();
-  /** Tasks that were handed to handlers of this process and have no result yet. */
-  private readonly outstanding = new Set<string>();
+  /** Tasks that were handed to handlers of this process and have no result yet, with their runs. */
+  private readonly outstanding = new Map<string, string>();
   private pollTimer: TimerHandle | null = null;
   private extendTimer: TimerHandle | null = null;
   private polling = false;
+  private taking = true;
   private kicked = false;
   private running = false;
 
@@ -63,15 +74,17 @@ export class Dispatcher implements TransportSink {
 
   /** Takes no more tasks; results are still taken. */
   stopTaking(): void {
+    this.taking = false;
     this.clear(this.pollTimer);
-    this.polling = true;
   }
 
   /** Call it when the transport is closed: what has no result by then is visible to other processes at once. */
-  async stop(): Promise<void> {
-    await this.results.whenIdle();
-    if (this.outstanding.size > 0) await this.options.store.extendTasks([...this.outstanding], 0);
+  async stop(flushMs: number): Promise<void> {
+    const { runtime, store } = this.options;
+    await within(runtime, flushMs, this.results.whenIdle());
+    const outstanding = [...this.outstanding.keys()];
     this.kill();
+    if (outstanding.length > 0) await store.extendTasks(outstanding, 0);
   }
 
   kill(): void {
@@ -83,7 +96,7 @@ export class Dispatcher implements TransportSink {
 
   /** There may be new tasks: look at once. */
   kick(): void {
-    if (!this.running) return;
+    if (!this.running || !this.taking) return;
     this.kicked = true;
     if (this.polling) return;
     this.clear(this.pollTimer);
@@ -100,6 +113,12 @@ export class Dispatcher implements TransportSink {
     });
   }
 
+  /** The run was ended from outside: its attempts in this process are asked to stop. */
+  cancelRun(runId: string, reason: string): void {
+    const ids = [...this.outstanding].flatMap(([id, owner]) => (owner === runId ? [id] : []));
+    if (ids.length > 0) this.cancel(ids, reason);
+  }
+
   async result(result: TaskResult): Promise<void> {
     this.alive.delete(result.taskId);
     this.outstanding.delete(result.taskId);
@@ -110,10 +129,9 @@ export class Dispatcher implements TransportSink {
   heartbeat({ taskId }: TaskHeartbeat): void {
     this.alive.add(taskId);
     if (this.extendTimer !== null || !this.running) return;
-    this.extendTimer = this.options.runtime.scheduler.setTimer(
-      () => void this.extend(),
-      EXTEND_PAUSE_MS,
-    );
+    const { runtime, visibilityMs } = this.options;
+    const pauseMs = Math.min(MAX_EXTEND_PAUSE_MS, visibilityMs * EXTEND_SHARE);
+    this.extendTimer = runtime.scheduler.setTimer(() => void this.extend(), pauseMs);
   }
 
   private async extend(): Promise<void> {
@@ -140,8 +158,8 @@ export class Dispatcher implements TransportSink {
     } catch (error) {
       this.options.runtime.logger.warn('Dispatching remote steps failed; trying again.', { error });
     }
-    if (!this.running) return;
     this.polling = false;
+    if (!this.running || !this.taking) return;
     if (this.kicked) {
       this.kick();
       return;
@@ -164,7 +182,8 @@ export class Dispatcher implements TransportSink {
 
   private async dispatch(tasks: readonly RemoteTask[]): Promise<void> {
     const { transport } = this.options;
-    if (transport.reach === 'process') for (const { id } of tasks) this.outstanding.add(id);
+    if (transport.reach === 'process')
+      for (const { id, runId } of tasks) this.outstanding.set(id, runId);
     await transport.dispatch(tasks);
   }
 

@@ -34,7 +34,7 @@ export interface RunningAttempt {
 }
 
 const THROTTLE_MS = 1_000;
-const LIVENESS_MS = 5_000;
+const DEFAULT_LIVENESS_MS = 5_000;
 
 /** Takes an attempt on. The handler is called later, never inside this call. */
 export function startAttempt(attempt: Attempt, host: TransportHost): RunningAttempt {
@@ -58,7 +58,8 @@ class AttemptRun implements RunningAttempt {
     this.#host = host;
     const { timeoutMs, heartbeatTimeoutMs } = attempt.task;
     const fastest = heartbeatTimeoutMs === null ? THROTTLE_MS : heartbeatTimeoutMs / 3;
-    const pace = { throttleMs: Math.min(THROTTLE_MS, fastest), livenessMs: LIVENESS_MS };
+    const livenessMs = host.livenessMs ?? DEFAULT_LIVENESS_MS;
+    const pace = { throttleMs: Math.min(THROTTLE_MS, fastest, livenessMs), livenessMs };
     this.#reporter = new HeartbeatReporter(host.runtime, pace, attempt.heartbeat);
     this.#silence = this.#limit(HeartbeatTimeoutError, heartbeatTimeoutMs);
     const timeout = this.#limit(StepTimeoutError, timeoutMs);

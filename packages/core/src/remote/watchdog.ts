@@ -15,6 +15,21 @@ export function startTimer(time: TimeSource, delayMs: number, onDue: () => void)
   return () => dog.stop();
 }
 
+/** Waits for something, but no longer than a time. Whatever comes of it later is left alone. */
+export async function within(
+  time: TimeSource,
+  timeoutMs: number,
+  work: Promise<unknown>,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stopTimer = startTimer(time, timeoutMs, resolve);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    stopTimer();
+  }
+}
+
 /**
  * Calls back once when nobody has touched it for `limitMs`. Measured on the monotonic clock; a limit above 24.8 days
  * works. Touching it is cheap: no timer is made anew.

@@ -17,7 +17,7 @@ import {
 import type { OperationGroup, OperationKind } from '../model/history.js';
 import { enqueueWindow, isWindowOpen } from './drain.js';
 import { type Operation, type OperationRequest, recordedKind } from './operation.js';
-import { EMPTY_HISTORY, type RecordedHistory } from './recorded.js';
+import { EMPTY_HISTORY, type RecordedHistory, type SideEffect } from './recorded.js';
 
 /** How the body ended. */
 export type BodyEnd =
@@ -30,7 +30,7 @@ export type Note =
       readonly note: 'sideEffect';
       readonly position: number;
       readonly name: string;
-      readonly payload: string;
+      readonly effect: SideEffect;
       readonly group: OperationGroup | null;
     }
   | { readonly note: 'patch'; readonly name: string }
@@ -98,6 +98,7 @@ export class Coroutine {
   private windowSeq = 0;
   private timeMs: number;
   private lastDelivered = 'the start';
+  private superseded: string | null = null;
   private cancelRequested = false;
   private bodyEnd: BodyEnd | null = null;
   private poison: Error | null = null;
@@ -201,14 +202,14 @@ export class Coroutine {
   }
 
   /** A synchronous operation whose encoded value is recorded. */
-  sideEffect(name: string, make: () => string, group: OperationGroup | null): string {
+  sideEffect(name: string, make: () => SideEffect, group: OperationGroup | null): SideEffect {
     const position = this.takePosition('sideEffect', name, null);
     if (position === null) throw this.poison ?? this.astray('outside-turn', name);
     const recorded = this.history.sideEffects.get(position);
     if (recorded !== undefined) return recorded;
-    const payload = make();
-    this.asked.push({ note: 'sideEffect', position, name, payload, group });
-    return payload;
+    const effect = make();
+    this.asked.push({ note: 'sideEffect', position, name, effect, group });
+    return effect;
   }
 
   /** Decides a patch once per run: true if marked, or if the code has passed everything that history holds. */
@@ -248,10 +249,13 @@ export class Coroutine {
 
   /** A newer wait on a token takes the place of the run's older one, which will have no outcome (ruling 9). */
   private supersede(newer: Operation, token: string): void {
+    const { size } = this.pending;
     this.withdraw(
       ({ position, request }) =>
         request.kind === 'signal' && request.token === token && position < newer.position,
     );
+    if (this.pending.size === size) return;
+    this.superseded = `a wait for '${token}' whose place a newer wait of the run has taken`;
   }
 
   private enter(seq: number, at: number, what: string): void {
@@ -286,7 +290,7 @@ export class Coroutine {
       );
       this.mismatch(missing?.position ?? this.nextPosition, null);
     } else if (this.bodyEnd === null && this.pending.size === 0) {
-      this.poisonWith(this.astray('stalled'));
+      this.poisonWith(this.astray('stalled', this.superseded ?? undefined));
     }
   }
 

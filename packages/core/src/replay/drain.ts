@@ -11,6 +11,7 @@
  * A process that only opens windows would starve the event loop, so every 1,000 windows one `setImmediate` goes between.
  */
 
+import { inRootContext } from '../runtime/root-context.js';
 import { testHooks } from './test-hooks.js';
 
 // Fake timers replace the globals; the kernel keeps the real ones.
@@ -39,7 +40,7 @@ export function enqueueWindow(window: Window): void {
   queue.push(window);
   if (!pumping) {
     pumping = true;
-    drain(openNext);
+    inRootContext(() => drain(openNext));
   }
 }
 

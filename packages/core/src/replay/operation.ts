@@ -30,7 +30,7 @@ export type OperationRequest =
   | { readonly kind: 'childResult'; readonly childRunId: string };
 
 /** A child run to be started. */
-export interface ChildStart {
+interface ChildStart {
   readonly runId: string | null;
   readonly workflow: string;
   readonly version: string;

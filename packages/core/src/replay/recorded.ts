@@ -1,12 +1,18 @@
 import type { HistoryEvent, OperationKind } from '../model/history.js';
 
 /** What history knows of an operation: the facts that are checked when the code asks for it again (T8). */
-export interface RecordedOperation {
+interface RecordedOperation {
   readonly position: number;
   readonly kind: OperationKind;
   readonly name: string;
   readonly digest: string | null;
   readonly cause: number;
+}
+
+/** What a side effect's function returned or threw, encoded. */
+export interface SideEffect {
+  readonly ok: boolean;
+  readonly payload: string;
 }
 
 /** One branch's history, arranged for replay. */
@@ -15,12 +21,11 @@ export interface RecordedHistory {
   /** How many operations each window asked for, by the window's `seq`. */
   readonly askedBy: ReadonlyMap<number, number>;
   readonly maxPosition: number;
-  /** Values of `ctx.sideEffect`, encoded, by position. */
-  readonly sideEffects: ReadonlyMap<number, string>;
+  /** What came of each `ctx.sideEffect`, by position. */
+  readonly sideEffects: ReadonlyMap<number, SideEffect>;
   readonly patches: ReadonlySet<string>;
   /** The events that open a window, in order. */
   readonly outcomes: readonly HistoryEvent[];
-  readonly lastSeq: number;
 }
 
 /** History of a run that has never run. */
@@ -30,7 +35,7 @@ export const EMPTY_HISTORY: RecordedHistory = arrangeHistory([]);
 export function arrangeHistory(events: readonly HistoryEvent[]): RecordedHistory {
   const operations = new Map<number, RecordedOperation>();
   const askedBy = new Map<number, number>();
-  const sideEffects = new Map<number, string>();
+  const sideEffects = new Map<number, SideEffect>();
   const patches = new Set<string>();
   const outcomes: HistoryEvent[] = [];
   let maxPosition = 0;
@@ -39,7 +44,9 @@ export function arrangeHistory(events: readonly HistoryEvent[]): RecordedHistory
     if (opensWindow(event)) outcomes.push(event);
     const { position } = event;
     if (position === null || event.type === 'recorded') continue;
-    if (event.kind === 'sideEffect') sideEffects.set(position, event.payload ?? '');
+    if (event.kind === 'sideEffect') {
+      sideEffects.set(position, { ok: event.type === 'completed', payload: event.payload ?? '' });
+    }
     if (operations.has(position)) continue;
     operations.set(position, {
       position,
@@ -51,8 +58,7 @@ export function arrangeHistory(events: readonly HistoryEvent[]): RecordedHistory
     askedBy.set(event.cause, (askedBy.get(event.cause) ?? 0) + 1);
     maxPosition = Math.max(maxPosition, position);
   }
-  const lastSeq = events.at(-1)?.seq ?? 0;
-  return { operations, askedBy, maxPosition, sideEffects, patches, outcomes, lastSeq };
+  return { operations, askedBy, maxPosition, sideEffects, patches, outcomes };
 }
 
 /** Whether the event is one that the code sees: an outcome, or a cancel. */

@@ -27,8 +27,6 @@ export interface ExecutionHost {
     run: RunRecord,
     done: (history: readonly HistoryEvent[], arrivals: readonly Arrival[]) => void,
   ): void;
-  /** Gives a run back without a turn. */
-  release(run: RunRecord): Promise<void>;
   /** Calls back when the database's clock has reached `at`. Returns a function that withdraws it. */
   startTimer(at: number, onDue: () => void): () => void;
   /** Whether steps may start: not while the process shuts down, nor when its lease is over. */

@@ -11,12 +11,17 @@ import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
-import { startTimer } from '../remote/watchdog.js';
+import { startTimer, within } from '../remote/watchdog.js';
 import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
 import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
-import type { ClaimResult, CommitResult, StateStore } from '../store/state-store.js';
+import type {
+  ClaimResult,
+  CommitResult,
+  HistoryRequest,
+  StateStore,
+} from '../store/state-store.js';
 import { runIn } from '../workflow/place.js';
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
@@ -36,10 +41,15 @@ export interface ExecutorOptions {
   readonly turns: Batcher<Turn, CommitResult>;
   readonly hasTransport: boolean;
   readonly dispatcher: () => Dispatcher | null;
+  /** Runs that are being created to be executed here. */
+  readonly startsUnderWay: () => number;
   /** Whether the run is being created by this process, and its answer is still to come. */
   readonly isStarting: (runId: string) => boolean;
   readonly onCommitted: (run: RunRecord, turn: Turn) => void;
 }
+
+/** How long a process that stops tries to make durable what has ended: a database that is down must not hold it. */
+export const MAX_FLUSH_MS = 5_000;
 
 /** Lines that are warned of; more say nothing new. */
 const MAX_WARNINGS = 100;
@@ -52,6 +62,8 @@ export class Executor {
   private readonly sweep: TakeOverSweep;
   private readonly localSteps: LocalStepRunner;
   private readonly host: ExecutionHost;
+  /** Runs that were woken before the answer to their creation came. */
+  private readonly wokenEarly = new Set<string>();
   private readonly pauses = new Set<() => void>();
   private readonly warnedOf = new Set<string>();
   /** What the process does for workflow code while this engine runs. */
@@ -109,7 +121,8 @@ export class Executor {
       residentIdleMs: worker.residentIdleMs,
       residentCount: worker.residentCount,
       create: (run) => new RunExecution(this.host, run),
-      load: (runs) => this.loadHistories(runs),
+      loadTogether: (runs) => this.loadTogether(runs),
+      load: (run) => this.load(run),
     });
   }
 
@@ -124,7 +137,8 @@ export class Executor {
   /** The worker under which a run may be created and executed here at once, or null if it has to be claimed. */
   claimant(workflow: string, version: string): string | null {
     if (this.draining || !this.lease.isHeld) return null;
-    if (this.table.active >= this.options.worker.maxActiveRuns) return null;
+    const promised = this.options.startsUnderWay();
+    if (this.table.active + promised >= this.options.worker.maxActiveRuns) return null;
     return this.options.registry.findWorkflow(workflow, version) === undefined
       ? null
       : this.lease.worker;
@@ -134,6 +148,7 @@ export class Executor {
   adoptCreated(run: RunRecord): void {
     if (run.worker !== this.lease.worker || this.stopped) return;
     this.table.adopt([{ run, arrivals: [] }], run.startedAt ?? run.createdAt);
+    if (this.wokenEarly.delete(run.id)) void this.receive([run.id]);
   }
 
   /** Whether the run is in this process's memory. */
@@ -170,21 +185,15 @@ export class Executor {
     this.draining = true;
     this.claims.stop();
     this.sweep.stop();
-    await this.stepsEnded(timeoutMs);
-    await this.settled();
+    const { runtime } = this.options.settings;
+    await within(runtime, timeoutMs, this.localSteps.whenIdle());
+    await within(runtime, Math.min(timeoutMs, MAX_FLUSH_MS), this.settled());
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
     this.endPauses();
     this.endGuards();
     await this.options.store.releaseWorker(this.lease.worker);
-  }
-
-  private async stepsEnded(timeoutMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stopTimer = startTimer(this.options.settings.runtime, timeoutMs, resolve);
-    await Promise.race([this.localSteps.whenIdle(), promise]);
-    stopTimer();
   }
 
   /** Outcomes that are here are delivered, and what they led to is durable. */
@@ -228,28 +237,37 @@ export class Executor {
    * what has arrived for them to follow: after a wait they might have moved.
    */
   private adoptStrangers(runs: readonly RunRecord[], now: number): void {
-    this.table.adopt(
-      runs.map((run) => ({ run, arrivals: [] })),
-      now,
-    );
+    const claimed = runs.map((run) => ({ run, arrivals: [] }));
+    this.table.adopt(claimed, now, false);
     void this.receive(runs.map(({ id }) => id));
   }
 
   private async receive(runIds: readonly string[]): Promise<void> {
     if (runIds.length === 0) return;
+    for (const id of runIds) if (this.options.isStarting(id)) this.wokenEarly.add(id);
     const arrivals = await this.persist('reading arrivals', () =>
       this.options.store.receive(runIds),
     );
     for (const [runId, list] of arrivals ?? []) this.table.get(runId)?.receive(list);
   }
 
-  private async loadHistories(
+  private async loadTogether(
     runs: readonly RunRecord[],
-  ): Promise<readonly (readonly HistoryEvent[])[]> {
-    const requests = runs.map(({ id, branch }) => ({ runId: id, branch, after: 0 }));
-    return (
-      (await this.persist('reading history', () => this.options.store.history(requests))) ?? []
-    );
+  ): Promise<readonly (readonly HistoryEvent[])[] | null> {
+    const { store, settings } = this.options;
+    try {
+      const histories = await store.history(runs.map(wholeHistory));
+      return this.stopped ? null : histories;
+    } catch (error) {
+      settings.runtime.logger.warn('Reading histories failed; reading them one by one.', { error });
+      return null;
+    }
+  }
+
+  private async load(run: RunRecord): Promise<readonly HistoryEvent[] | null> {
+    const { store } = this.options;
+    const found = await this.persist('reading history', () => store.history([wholeHistory(run)]));
+    return found?.[0] ?? null;
   }
 
   /** Reads until it succeeds; null when the lease has gone meanwhile, and with it every run it was for. */
@@ -295,7 +313,7 @@ export class Executor {
   }
 
   private createHost(): ExecutionHost {
-    const { settings, worker, clock, turns, store } = this.options;
+    const { settings, worker, clock, turns } = this.options;
     const { runtime, codec } = settings;
     const lease = () => this.lease;
     return {
@@ -316,12 +334,6 @@ export class Executor {
       bodyOf: (run, coroutine) => this.bodyOf(run, coroutine),
       commit: (turn, done) => turns.add(turn, done),
       reload: (run, done) => void this.reload(run, done),
-      release: async (run) => {
-        await this.persist('giving a run back', () =>
-          store.releaseRun(run.id, run.worker ?? '', run.epoch),
-        );
-        this.claims.kick();
-      },
       startTimer: (at, onDue) => startTimer(runtime, Math.max(0, at - clock.now()), onDue),
       mayStartSteps: () => this.mayStartSteps(),
       onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
@@ -353,11 +365,11 @@ export class Executor {
     run: RunRecord,
     done: (history: readonly HistoryEvent[], arrivals: readonly Arrival[]) => void,
   ): Promise<void> {
-    const [history] = await this.loadHistories([run]);
+    const history = await this.load(run);
     const arrivals = await this.persist('reading arrivals', () =>
       this.options.store.receive([run.id]),
     );
-    if (history !== undefined && arrivals !== null) done(history, arrivals.get(run.id) ?? []);
+    if (history !== null && arrivals !== null) done(history, arrivals.get(run.id) ?? []);
   }
 
   /** Once per line: a workflow that runs often must not fill the log. */
@@ -397,4 +409,8 @@ export class Executor {
       return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
     }
   }
+}
+
+function wholeHistory({ id, branch }: RunRecord): HistoryRequest {
+  return { runId: id, branch, after: 0 };
 }

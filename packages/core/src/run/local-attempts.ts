@@ -40,6 +40,18 @@ export class LocalAttempts {
     this.steps.set(position, step);
   }
 
+  /** After a reload: steps that are due and run here already are running, and are not started. */
+  rejoin(state: RunState): void {
+    for (const [position, { attempt }] of this.steps) {
+      const waiting = state.waiting.get(position);
+      if (waiting?.is !== 'step' || waiting.phase !== 'due' || waiting.attempt !== attempt)
+        continue;
+      state.waiting.set(position, { ...waiting, phase: 'running' });
+      const at = state.draft.starts.indexOf(position);
+      if (at >= 0) state.draft.starts.splice(at, 1);
+    }
+  }
+
   /** Fires the signals of all attempts and goes on waiting for their real outcomes. */
   abortAll(reason: Error): void {
     for (const step of [...this.steps.values()]) step.abort(reason);

@@ -3,6 +3,7 @@ import type { Codec } from '../codec/codec.js';
 import type { AttemptEnd } from '../decide/attempts.js';
 import { HeartbeatTimeoutError, StepTimeoutError } from '../errors/errors.js';
 import { Watchdog } from '../remote/watchdog.js';
+import { inRootContext } from '../runtime/root-context.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { Json, StepContext } from '../workflow/context.js';
 
@@ -155,7 +156,10 @@ export class LocalStep implements StepContext {
     this.watch();
     const fail = (error: unknown) => this.finish(this.failure(error));
     try {
-      Promise.resolve(this.call.invoke(this)).then((value) => this.succeed(value), fail);
+      Promise.resolve(inRootContext(() => this.call.invoke(this))).then(
+        (value) => this.succeed(value),
+        fail,
+      );
     } catch (error) {
       // Never inside the caller's stack: a step that throws at once ends like one that rejects.
       queueMicrotask(() => fail(error));

@@ -12,15 +12,14 @@
  *
  * Life: `replaying → live ⇄ parked → closed`. Parked = suspended in the store, kept here as a cache (semantics.md, 2).
  */
-import { nextChildResult, takeChild, takeRemote, takeSignal } from '../decide/arrivals.js';
-import { endAttempt } from '../decide/attempts.js';
-import { nextRejection, takeCancel } from '../decide/cancel.js';
+import { nextChildResult } from '../decide/arrivals.js';
+import { nextRejection, type RecordedCancel, takeCancel } from '../decide/cancel.js';
 import { cancelledBeforeStart, decideChange } from '../decide/change.js';
 import { nextDue, nextWakeAt } from '../decide/due.js';
 import { restoreFacts, restoreOperation } from '../decide/restore.js';
 import { RunState } from '../decide/run-state.js';
 import { type Immediate, schedule } from '../decide/schedule.js';
-import { type Delivery, settle } from '../decide/settlement.js';
+import type { Delivery } from '../decide/settlement.js';
 import type { TurnDraft } from '../decide/turn-draft.js';
 import { withdraw } from '../decide/withdraw.js';
 import { CancelledError, LeaseLostError } from '../errors/errors.js';
@@ -33,15 +32,10 @@ import { recordedKind } from '../replay/operation.js';
 import { arrangeHistory } from '../replay/recorded.js';
 import type { CommitResult } from '../store/state-store.js';
 import type { ExecutionHost } from './execution-host.js';
-import { type CheckedArrival, Intake } from './intake.js';
+import { Intake } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
-
-/** Something that has happened and is not yet in the draft. */
-type Input =
-  | { readonly input: 'attempt'; readonly ended: EndedAttempt }
-  | { readonly input: 'arrival'; readonly arrival: CheckedArrival }
-  | { readonly input: 'immediate'; readonly immediate: Immediate };
+import { type Input, type Taken, takeInput } from './take-input.js';
 
 type Phase = 'replaying' | 'live' | 'releasing' | 'parked' | 'closed';
 
@@ -61,6 +55,8 @@ export class RunExecution {
   private readonly intake: Intake;
   private delivering = false;
   private committing = false;
+  /** Why the run is being blocked, from the moment that is known. */
+  private blockedBy: Error | null = null;
   private timeReached = 0;
   private stopTimer: (() => void) | null = null;
 
@@ -111,10 +107,18 @@ export class RunExecution {
     this.replay(history, arrivals);
   }
 
+  /** Whether it is this very run: an id may be used again after a delete, the seed is not. */
+  isSameRun({ seed }: RunRecord): boolean {
+    return seed === this.run.seed;
+  }
+
   /** Whether the kept coroutine is the run as it was claimed: nobody else has owned it since it was suspended. */
   canResume(run: RunRecord): boolean {
     return (
-      this.phase === 'parked' && run.epoch === this.run.epoch + 1 && run.branch === this.run.branch
+      this.phase === 'parked' &&
+      this.isSameRun(run) &&
+      run.epoch === this.run.epoch + 1 &&
+      run.branch === this.run.branch
     );
   }
 
@@ -203,6 +207,7 @@ export class RunExecution {
       );
     }
     this.takeAll(asked);
+    this.local.rejoin(this.state);
     const { held } = this;
     this.held = [];
     this.receive(held);
@@ -235,8 +240,9 @@ export class RunExecution {
   private next(): Delivery | 'again' | null {
     // What comes after the end is for nobody, unless the code cleans up after a cancel.
     if (this.coroutine.end !== null && this.state.cancel === null) return null;
+    if (this.blockedBy !== null) return null;
     const input = this.inputs.shift();
-    if (input !== undefined) return this.take(input) ?? 'again';
+    if (input !== undefined) return this.take(input);
     return (
       nextChildResult(this.state) ??
       nextDue(this.state, this.timeReached) ??
@@ -244,57 +250,33 @@ export class RunExecution {
     );
   }
 
-  private take(input: Input): Delivery | null {
-    switch (input.input) {
-      case 'attempt':
-        return this.takeAttempt(input.ended);
-      case 'arrival':
-        return this.takeArrival(input.arrival);
-      case 'immediate': {
-        const { waiting, outcome } = input.immediate;
-        const isPending = this.state.waiting.has(waiting.operation.position);
-        return isPending ? settle(this.state, waiting, outcome) : null;
-      }
-      default:
-        return input satisfies never;
+  private take(input: Input): Delivery | 'again' {
+    if (input.input === 'attempt') this.unrecorded.set(input.ended.position, input.ended);
+    const result = this.tryTake(input);
+    if (result === null) return 'again';
+    if (result.taken === 'delivery') return result.delivery;
+    if (result.taken === 'cancel') this.deliverCancel(result.cancel);
+    if (result.taken === 'refused' && input.input === 'arrival') {
+      this.intake.giveBack(input.arrival.arrival);
+    }
+    return 'again';
+  }
+
+  /** What cannot be decoded blocks the run: it needs a deploy, and harms no other run. */
+  private tryTake(input: Input): Taken | null {
+    try {
+      return takeInput(this.state, input, this.coroutine.position);
+    } catch (error) {
+      this.block(error instanceof Error ? error : new Error(String(error)));
+      return null;
     }
   }
 
-  private takeAttempt(ended: EndedAttempt): Delivery | null {
-    const { position, attempt, end } = ended;
-    this.unrecorded.set(position, ended);
-    const waiting = this.state.waiting.get(position);
-    if (waiting?.is !== 'step' || waiting.attempt !== attempt) return null;
-    return endAttempt(this.state, waiting, end);
-  }
-
-  private takeArrival({ arrival, checked }: CheckedArrival): Delivery | null {
-    if (arrival.type === 'signal') {
-      const delivery = checked === null ? null : takeSignal(this.state, arrival, checked);
-      if (delivery === null) this.intake.giveBack(arrival);
-      return delivery;
-    }
-    const { body, messageId } = arrival;
-    switch (body.kind) {
-      case 'child':
-        return takeChild(this.state, messageId, body);
-      case 'remote':
-        return checked === null ? null : takeRemote(this.state, messageId, body, checked);
-      case 'cancel':
-        this.takeCancelRequest(messageId, body.reason);
-        return null;
-      default:
-        return body satisfies never;
-    }
-  }
-
-  private takeCancelRequest(messageId: string, reason: string | null): void {
-    const cancel = takeCancel(this.state, messageId, reason, this.coroutine.position);
-    if (cancel === null) return;
+  private deliverCancel({ seq, at, reason }: RecordedCancel): void {
     this.delivering = true;
     this.local.abortAll(this.stopReason(reason));
     const { coroutine } = this;
-    coroutine.deliverCancel(cancel.seq, cancel.at, () => this.afterWindow(coroutine));
+    coroutine.deliverCancel(seq, at, () => this.afterWindow(coroutine));
   }
 
   private deliver(delivery: Delivery): void {
@@ -339,7 +321,7 @@ export class RunExecution {
   // ---- commit ----------------------------------------------------------------------------------------------------
 
   private commit(): void {
-    if (this.committing || this.phase !== 'live') return;
+    if (this.committing || this.phase !== 'live' || this.blockedBy !== null) return;
     const { end } = this.coroutine;
     const change = decideChange(this.state, end, this.timeReached, !this.intake.isBusy);
     if (change === null && this.state.draft.isEmpty) {
@@ -394,7 +376,9 @@ export class RunExecution {
     this.host.onCommitted(this.run, turn, draft);
     this.host.onWoken(result.woken);
     this.stopAttempts(draft);
-    if (turn.change === null) {
+    if (this.blockedBy !== null && turn.change?.to !== 'blocked') {
+      this.committedBeforeBlock(turn, this.blockedBy);
+    } else if (turn.change === null) {
       this.startEffects(draft);
       this.pump();
     } else if (turn.change.to === 'suspended') {
@@ -405,6 +389,12 @@ export class RunExecution {
       this.close(this.stopReason('the run has ended'));
       this.host.onClosed(this);
     }
+  }
+
+  /** The turn was on its way when the run was blocked: if it has let the run go, the next claim meets the same error. */
+  private committedBeforeBlock({ change }: Turn, error: Error): void {
+    if (change === null) this.sendBlocked(error);
+    else this.drop(error);
   }
 
   /** What the turn has made durable needs no second delivery. */
@@ -480,6 +470,7 @@ export class RunExecution {
     this.inputs = [...unrecorded, ...this.inputs.filter(({ input }) => input === 'attempt')];
     this.intake.reset();
     this.held = [];
+    this.blockedBy = null;
     this.delivering = false;
     this.host.reload(this.run, (history, arrivals) => {
       if (this.phase !== 'replaying') return;
@@ -487,25 +478,25 @@ export class RunExecution {
     });
   }
 
+  /** The run cannot go on with this code. What it has come to until here is true, and commits with the block. */
   private block(error: Error): void {
-    if (this.phase === 'closed') return;
-    this.local.dropAll(error);
-    this.state.takeDraft();
+    if (this.phase === 'closed' || this.blockedBy !== null) return;
+    this.blockedBy = error;
     this.inputs = [];
+    this.local.dropAll(error);
+    if (!this.committing) this.sendBlocked(error);
+  }
+
+  private sendBlocked(error: Error): void {
     this.phase = 'live';
-    if (this.committing) {
-      // The turn in flight may still land. What it says is true; the replay after it meets the same error.
-      this.drop(error);
-      void this.host.release(this.run);
-      return;
-    }
-    const { codec } = this.host.decideEnv;
     this.host.onBlocked(this.run, error);
-    this.send(this.state.takeDraft(), {
+    const { codec } = this.host.decideEnv;
+    const change = {
       to: 'blocked',
       reason: error.message,
       error: codec.encodeError(error),
-    });
+    } as const;
+    this.send(this.state.takeDraft(), change);
   }
 
   private decode(payload: string, ok: boolean): Decoded {

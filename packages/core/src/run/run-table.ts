@@ -15,8 +15,12 @@ export interface RunTableOptions {
   readonly residentIdleMs: number;
   readonly residentCount: number;
   readonly create: (run: RunRecord) => RunExecution;
-  /** Reads histories of owned runs; keeps trying until it has them, and drops those that the process has lost. */
-  readonly load: (runs: readonly RunRecord[]) => Promise<readonly (readonly HistoryEvent[])[]>;
+  /** Reads histories of owned runs in one call, once; null if that fails. */
+  readonly loadTogether: (
+    runs: readonly RunRecord[],
+  ) => Promise<readonly (readonly HistoryEvent[])[] | null>;
+  /** Reads the history of an owned run until it has it; null if the process has lost the run meanwhile. */
+  readonly load: (run: RunRecord) => Promise<readonly HistoryEvent[] | null>;
 }
 
 export class RunTable {
@@ -50,11 +54,15 @@ export class RunTable {
     return this.executions.get(runId);
   }
 
-  /** Takes claimed runs in: resumes a kept coroutine if it is the very one that was suspended, else loads and replays. */
-  adopt(claimed: readonly ClaimedRun[], now: number): void {
+  /**
+   * Takes owned runs in: resumes a kept coroutine if it is the very one that was suspended, else loads and replays.
+   *
+   * @param first whether an epoch of 1 says that the run has never run: so it is, but for runs that are found as owned
+   */
+  adopt(claimed: readonly ClaimedRun[], now: number, first = true): void {
     const fresh: ClaimedRun[] = [];
     for (const item of claimed) if (!this.adoptKnown(item, now)) fresh.push(item);
-    if (fresh.length > 0) void this.loadAndBegin(fresh, now);
+    if (fresh.length > 0) void this.loadAndBegin(fresh, now, first);
   }
 
   /** From here on, runs that come or go are remembered: a list of owned runs that was asked for now is old for them. */
@@ -79,6 +87,7 @@ export class RunTable {
 
   /** Drops a run that this process no longer owns. */
   dropLost(runId: string): void {
+    this.overtaking.delete(runId);
     const execution = this.executions.get(runId);
     if (execution === undefined) return;
     const { epoch } = execution;
@@ -118,7 +127,7 @@ export class RunTable {
       this.overtaking.set(run.id, { claimed: item, now });
       return true;
     }
-    if (known.epoch === run.epoch) {
+    if (known.epoch === run.epoch && known.isSameRun(run)) {
       known.receive(arrivals);
       return true;
     }
@@ -141,22 +150,37 @@ export class RunTable {
     return true;
   }
 
-  private async loadAndBegin(items: readonly ClaimedRun[], now: number): Promise<void> {
+  private async loadAndBegin(
+    items: readonly ClaimedRun[],
+    now: number,
+    first: boolean,
+  ): Promise<void> {
     const created = items.map(({ run, arrivals }) => {
       const execution = this.options.create(run);
       this.executions.set(run.id, execution);
       return { run, arrivals, execution };
     });
-    const known = created.filter(({ run }) => run.epoch > 1);
+    const isNew = (run: RunRecord) => first && run.epoch <= 1;
+    const known = created.filter(({ run }) => !isNew(run));
     for (const { run, arrivals, execution } of created) {
-      if (run.epoch <= 1) this.begin(execution, [], arrivals, now);
+      if (isNew(run)) this.begin(execution, [], arrivals, now);
     }
     if (known.length === 0) return;
-    const histories = await this.options.load(known.map(({ run }) => run));
-    known.forEach(({ arrivals, execution }, index) => {
-      const history = histories[index];
+    const histories = await this.options.loadTogether(known.map(({ run }) => run));
+    for (const [index, { run, arrivals, execution }] of known.entries()) {
+      const history = histories?.[index];
       if (history !== undefined) this.begin(execution, history, arrivals, now);
-    });
+      // One history that cannot be read must not keep the others waiting.
+      else void this.loadAlone(run, (alone) => this.begin(execution, alone, arrivals, now));
+    }
+  }
+
+  private async loadAlone(
+    run: RunRecord,
+    begin: (history: readonly HistoryEvent[]) => void,
+  ): Promise<void> {
+    const history = await this.options.load(run);
+    if (history !== null) begin(history);
   }
 
   private begin(

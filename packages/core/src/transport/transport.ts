@@ -26,6 +26,8 @@ export interface TaskHeartbeat {
 export interface TransportHost {
   readonly codec: Codec;
   readonly runtime: Runtime;
+  /** How often a running attempt gives a sign of life by itself, in milliseconds. @default 5000 */
+  readonly livenessMs?: number;
 }
 
 /** The engine's end of a transport. */

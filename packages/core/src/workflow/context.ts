@@ -39,9 +39,6 @@ export interface StepOptions {
 
 export type RemoteOptions = StepOptions;
 
-/** A class that extends Error; its instances are revived so that `instanceof` works after a replay. */
-export type ErrorClass = abstract new (...args: never[]) => Error;
-
 /**
  * The contract of a remote step, shared by the workflow that calls it and the handler that serves it. What travels is
  * what a sender passes (a schema's input type); each schema is applied once to what its receiver gets:
@@ -81,7 +78,7 @@ export type WorkflowClass<I = unknown, O = unknown> = abstract new (
 export type WorkflowRef<I = unknown, O = unknown> = string | WorkflowClass<I, O>;
 
 export interface ChildOptions {
-  /** @default derived from the parent's id and the position of the call */
+  /** @default a UUIDv7, recorded with the start */
   readonly runId?: string;
   readonly version?: string;
   readonly tags?: readonly string[];

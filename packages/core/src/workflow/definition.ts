@@ -1,4 +1,4 @@
-import type { AnyRemoteStep, ErrorClass, StepContext, WorkflowCtx } from './context.js';
+import type { AnyRemoteStep, StepContext, WorkflowCtx } from './context.js';
 
 /** A workflow as registered with the engine. */
 export interface WorkflowDefinition {
@@ -22,10 +22,4 @@ export interface StepDefinition {
   readonly token?: unknown;
   /** What error messages call it: `Class.method`. */
   readonly source: string;
-}
-
-/** Configuration shared by all workflows of an engine. */
-export interface RevivableErrors {
-  /** Error classes that come back as instances of themselves. */
-  readonly errors?: readonly ErrorClass[];
 }

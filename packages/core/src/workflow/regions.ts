@@ -16,8 +16,10 @@ export class Regions {
   private readonly coroutine: Coroutine;
   /** Regions are numbered in the order in which the code enters them, which replays. */
   private entered = 0;
-  /** Where each pending operation was asked, for the withdrawal of a race's losers. */
-  private readonly members = new Map<string, Set<string>>();
+  /** The branch around each region, for what a race withdraws. */
+  private readonly around = new Map<string, string>();
+  /** Branches that lost a race: they go no further. */
+  private readonly lost = new Set<string>();
 
   constructor(coroutine: Coroutine) {
     this.coroutine = coroutine;
@@ -68,7 +70,7 @@ export class Regions {
       const settle = (winner: number, deliver: () => void) => {
         if (!open) return;
         open = false;
-        this.withdrawLosers(id, winner);
+        this.withdrawLosers(id, winner, branches.length);
         deliver();
       };
       branches.forEach((branch, index) => {
@@ -87,10 +89,7 @@ export class Regions {
     this.entered += 1;
     const id = String(this.entered);
     const around = this.currentGroup();
-    if (around !== null) {
-      const key = branchKey(around.id, around.branch);
-      this.members.set(key, (this.members.get(key) ?? new Set()).add(id));
-    }
+    if (around !== null) this.around.set(id, branchKey(around.id, around.branch));
     const parent = around === null ? {} : { parent: { id: around.id, branch: around.branch } };
     return (branch, fn) => {
       const group = { id, mode, name, branch, ...parent };
@@ -124,34 +123,28 @@ export class Regions {
     return results;
   }
 
-  private withdrawLosers(id: string, winner: number): void {
-    const losing = this.regionsInside(id, winner);
-    this.coroutine.withdraw(({ group }) => {
-      if (group === null) return false;
-      return (group.id === id && group.branch !== winner) || losing.has(group.id);
-    });
+  /** Whether the code that asks now is in a branch that lost a race, at any depth. */
+  isLost(group: OperationGroup | null): boolean {
+    if (group === null || this.lost.size === 0) return false;
+    let at: string | undefined = branchKey(group.id, group.branch);
+    while (at !== undefined && !this.lost.has(at)) at = this.around.get(regionOf(at));
+    return at !== undefined;
   }
 
-  /** Ids of all regions that were entered, at any depth, in a branch of the race other than the winner. */
-  private regionsInside(id: string, winner: number): ReadonlySet<string> {
-    const found = new Set<string>();
-    const visit = (key: string) => {
-      for (const region of this.members.get(key) ?? []) {
-        found.add(region);
-        for (const inner of this.members.keys()) {
-          if (inner.startsWith(`${region}:`)) visit(inner);
-        }
-      }
-    };
-    for (const key of this.members.keys()) {
-      if (key.startsWith(`${id}:`) && key !== branchKey(id, winner)) visit(key);
+  private withdrawLosers(id: string, winner: number, branches: number): void {
+    for (let branch = 0; branch < branches; branch += 1) {
+      if (branch !== winner) this.lost.add(branchKey(id, branch));
     }
-    return found;
+    this.coroutine.withdraw(({ group }) => this.isLost(group));
   }
 }
 
 function branchKey(id: string, branch: number): string {
   return `${id}:${branch}`;
+}
+
+function regionOf(key: string): string {
+  return key.slice(0, key.indexOf(':'));
 }
 
 function requireBranch<T>(branch: Branch<T> | undefined, index: number): Branch<T> {

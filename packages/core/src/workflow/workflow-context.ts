@@ -10,6 +10,7 @@ import {
 import { requireName, requireRunId, requireToken } from '../model/ids.js';
 import type { Coroutine } from '../replay/coroutine.js';
 import type { OperationRequest } from '../replay/operation.js';
+import type { SideEffect } from '../replay/recorded.js';
 import type { Logger } from '../runtime/runtime.js';
 import type {
   AnyRemoteStep,
@@ -231,10 +232,17 @@ class WorkflowContext implements WorkflowCtx {
 
   sideEffect<T>(fn: () => T): T {
     const { codec } = this.host;
-    const make = () => codec.encode(fn(), 'value of ctx.sideEffect');
-    return codec.decode(
-      this.coroutine.sideEffect('sideEffect', make, this.regions.currentGroup()),
-    ) as T;
+    const make = (): SideEffect => {
+      try {
+        return { ok: true, payload: codec.encode(fn(), 'value of ctx.sideEffect') };
+      } catch (error) {
+        return { ok: false, payload: codec.encodeError(error) };
+      }
+    };
+    const group = this.regions.currentGroup();
+    const { ok, payload } = this.coroutine.sideEffect('sideEffect', make, group);
+    if (!ok) throw codec.decodeError(payload);
+    return codec.decode(payload) as T;
   }
 
   patched(id: string): boolean {
@@ -266,13 +274,11 @@ class WorkflowContext implements WorkflowCtx {
     return this.regions.scope(requireName(name, 'name'), fn);
   }
 
+  /** A branch that lost a race goes no further: what it asks for takes no position and stays pending. */
   private ask<T>(name: string, digest: string | null, request: OperationRequest): Promise<T> {
-    return this.coroutine.ask({
-      name,
-      digest,
-      request,
-      group: this.regions.currentGroup(),
-    }) as Promise<T>;
+    const group = this.regions.currentGroup();
+    if (this.regions.isLost(group)) return new Promise(() => {});
+    return this.coroutine.ask({ name, digest, request, group }) as Promise<T>;
   }
 }
 

@@ -40,7 +40,7 @@ export interface Outcome extends Pick<Bench, 'database'> {
   readonly endings: readonly Ending[];
 }
 
-export interface Ending {
+interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly errors: string;
@@ -160,7 +160,7 @@ export async function openBench(
 }
 
 /** A process under test. */
-export interface App {
+interface App {
   /** It stands still where it was told to, or has ended. */
   readonly stopped: Promise<void>;
   readonly ended: Promise<Ending>;

@@ -7,7 +7,7 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 
 /** What a step returns. */
-export interface StepResult {
+interface StepResult {
   readonly step: string;
   readonly attempt: number;
   readonly token: string;
@@ -28,7 +28,7 @@ export interface Output {
 /** Runs the body of a step: tells the ledger, and may stand still in the middle. */
 export type RunBody = (name: string, step: StepContext) => Promise<StepResult>;
 
-export interface Scenario {
+interface Scenario {
   readonly run: (ctx: WorkflowCtx, input: OrderInput) => Promise<Output>;
   readonly steps: readonly StepDefinition[];
 }
