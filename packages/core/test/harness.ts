@@ -1,13 +1,23 @@
 import { afterEach } from 'vitest';
 import {
+  createSystemRuntime,
   DurableEngine,
   type EngineOptions,
   InMemoryStateStore,
+  type RunStatus,
   type StepDefinition,
   type WorkflowCtx,
 } from '../src/index.js';
 
 const engines: DurableEngine[] = [];
+
+/** The process's own clock and timers, without log lines: for tests whose warnings are what they are about. */
+export const quietRuntime = createSystemRuntime({
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+});
 
 afterEach(async () => {
   await Promise.all(engines.splice(0).map((engine) => engine.stop()));
@@ -60,6 +70,11 @@ export async function until(
     if (Date.now() > deadline) throw new Error('the condition did not come true in time');
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** Waits until the run has this status. */
+export async function hasStatus(engine: DurableEngine, runId: string, status: RunStatus) {
+  await until(async () => (await engine.getRun(runId)).status === status);
 }
 
 /** Kills an engine as a dying process would, and starts another on the same store that takes its runs over at once. */
