@@ -281,7 +281,6 @@ export class DurableEngine implements DurableClient {
       registry: this.registry,
       clock: this.clock,
       turns: this.turns,
-      hasTransport: true,
       dispatcher: () => this.dispatcher,
       startsUnderWay: () => this.starter.claimedUnderWay,
       isStarting: (runId) => this.starter.isStarting(runId),

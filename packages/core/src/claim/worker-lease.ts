@@ -17,8 +17,8 @@ export interface WorkerLeaseOptions {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   readonly serves: () => readonly string[];
-  /** The lease is over: every run has to be dropped. The next heartbeat registers under `worker`, the new id. */
-  readonly onLost: (worker: string) => void;
+  /** The lease is over: every run has to be dropped. The next heartbeat registers under a new id. */
+  readonly onLost: () => void;
   /** The first heartbeat after the start or after a loss has succeeded. */
   readonly onHeld: () => void;
   /** Each later heartbeat that has succeeded: time to compare what is owned with what is held. */
@@ -114,6 +114,6 @@ export class WorkerLease {
     this.validUntil = 0;
     this.id = this.options.runtime.ids.id();
     this.options.runtime.logger.warn('This worker has lost its lease; its runs go on elsewhere.');
-    this.options.onLost(this.id);
+    this.options.onLost();
   }
 }

@@ -9,7 +9,7 @@ import {
   RunStateError,
   WaitTimeoutError,
 } from '../errors/errors.js';
-import { cancelMessage } from '../model/child-message.js';
+import { cancelMessage } from '../model/cancel-message.js';
 import { requireRunId } from '../model/ids.js';
 import type { InboxMessage } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';

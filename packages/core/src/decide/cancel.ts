@@ -5,7 +5,7 @@
  * Operations asked for later are clean-up, and run until their own deadline.
  */
 
-import { childCancelMessage } from '../model/child-message.js';
+import { cancelMessage } from '../model/cancel-message.js';
 import type { OperationRequest } from '../replay/operation.js';
 import { cancelledPayload } from './attempts.js';
 import type { RunState } from './run-state.js';
@@ -100,7 +100,7 @@ function askToStop(state: RunState, waiting: Waiting): void {
   if (waiting.is !== 'child') return;
   if (followsCancel(waiting.operation.request)) {
     state.draft.messages.push(
-      childCancelMessage(waiting.childRunId, `its parent run ${state.run.id} stopped waiting`),
+      cancelMessage(waiting.childRunId, `its parent run ${state.run.id} stopped waiting`),
     );
   }
 }

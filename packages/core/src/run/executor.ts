@@ -39,7 +39,6 @@ export interface ExecutorOptions {
   readonly registry: Registry;
   readonly clock: DatabaseClock;
   readonly turns: Batcher<Turn, CommitResult>;
-  readonly hasTransport: boolean;
   readonly dispatcher: () => Dispatcher | null;
   /** Runs that are being created to be executed here. */
   readonly startsUnderWay: () => number;
@@ -386,7 +385,7 @@ export class Executor {
   }
 
   private bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody {
-    const { registry, settings, hasTransport } = this.options;
+    const { registry, settings } = this.options;
     const { workflow, version } = run;
     const definition = registry.findWorkflow(workflow, version);
     if (definition === undefined)
@@ -401,7 +400,6 @@ export class Executor {
         logger: settings.runtime.logger,
         findStep: (method) => registry.findStep(method),
         resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
-        hasTransport,
       });
       const start = async () => definition.run(ctx, input as never);
       return { ok: true, start: () => runIn(coroutine, null, start) };

@@ -22,6 +22,4 @@ export interface ContextHost {
   findStep(method: unknown): StepDefinition | undefined;
   /** @throws UnknownWorkflowError, InvalidArgumentError */
   resolveWorkflow(reference: unknown, version: string | undefined): ResolvedWorkflow;
-  /** Whether this process has a transport for remote steps. */
-  readonly hasTransport: boolean;
 }

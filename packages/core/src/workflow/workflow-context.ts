@@ -105,13 +105,6 @@ class WorkflowContext implements WorkflowCtx {
       const todo = 'Pass what remoteStep({ … }) returns.';
       throw new InvalidArgumentError({ field: 'contract', received: contract, todo });
     }
-    if (!this.host.hasTransport) {
-      throw new InvalidArgumentError({
-        field: 'transport',
-        received: undefined,
-        todo: `The remote step '${contract.name}' needs a transport: give the engine one.`,
-      });
-    }
     const checked = validateInput(contract, input);
     const encoded = checked.ok
       ? this.host.codec.encode(checked.value, `input of remote step '${contract.name}'`)

@@ -4,8 +4,3 @@ import type { InboxMessage } from './message.js';
 export function cancelMessage(runId: string, reason: string | null): InboxMessage {
   return { runId, branch: null, key: 'cancel', body: { kind: 'cancel', reason } };
 }
-
-/** A parent's request to its child to cancel. */
-export function childCancelMessage(childRunId: string, reason: string): InboxMessage {
-  return cancelMessage(childRunId, reason);
-}
