@@ -47,4 +47,15 @@ describe('the estimate of the database’s time', () => {
     }
     expect(clock.now()).toBe(69_000);
   });
+
+  it('knows when a time has certainly come, at any drift up to a tenth', () => {
+    const { clock, time } = clockAt(0);
+    clock.sample(1_000);
+    expect(clock.untilCertain(1_000)).toBe(0);
+    expect(clock.untilCertain(1_090)).toBe(100);
+    time.monotonic = 60;
+    expect(clock.untilCertain(1_090)).toBe(40);
+    time.monotonic = 100;
+    expect(clock.untilCertain(1_090)).toBe(0);
+  });
 });

@@ -37,4 +37,14 @@ export class DatabaseClock {
   now(): number {
     return Math.floor(this.databaseTime + (this.clock.monotonic() - this.sampledAt));
   }
+
+  /**
+   * Milliseconds until the database's clock has certainly reached `at`, however much this process's clock drifts; 0 if
+   * it has.
+   */
+  untilCertain(at: number): number {
+    const elapsed = this.clock.monotonic() - this.sampledAt;
+    const earliest = this.databaseTime + elapsed * (1 - MAX_DRIFT);
+    return Math.max(0, Math.ceil((at - earliest) / (1 - MAX_DRIFT)));
+  }
 }

@@ -333,7 +333,7 @@ export class Executor {
       bodyOf: (run, coroutine) => this.bodyOf(run, coroutine),
       commit: (turn, done) => turns.add(turn, done),
       reload: (run, done) => void this.reload(run, done),
-      startTimer: (at, onDue) => startTimer(runtime, Math.max(0, at - clock.now()), onDue),
+      startTimer: (at, onDue) => this.startTimerAt(at, onDue),
       mayStartSteps: () => this.mayStartSteps(),
       onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
       onWoken: (runIds) => this.hint(runIds),
@@ -349,6 +349,21 @@ export class Executor {
       onBlocked: (run, error) =>
         runtime.logger.error(error.message, { runId: run.id, workflow: run.workflow }),
     };
+  }
+
+  /** Never early: a timer that rings while the database may not be there yet is wound up for the rest. */
+  private startTimerAt(at: number, onDue: () => void): () => void {
+    const { clock, settings } = this.options;
+    let stop = () => {};
+    const wind = (delayMs: number) => {
+      stop = startTimer(settings.runtime, delayMs, () => {
+        const leftMs = clock.untilCertain(at);
+        if (leftMs > 0) wind(leftMs);
+        else onDue();
+      });
+    };
+    wind(Math.max(0, at - clock.now()));
+    return () => stop();
   }
 
   private onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void {

@@ -436,7 +436,7 @@ export class RunExecution {
     const wakeAt = nextWakeAt(this.state);
     if (wakeAt === null || this.phase !== 'live') return;
     this.stopTimer = this.host.startTimer(wakeAt, () => {
-      this.timeReached = Math.max(this.timeReached, this.host.decideEnv.now());
+      this.timeReached = Math.max(this.timeReached, wakeAt);
       this.pump();
     });
   }
