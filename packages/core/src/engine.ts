@@ -3,7 +3,7 @@ import { DatabaseClock } from './claim/database-clock.js';
 import { RunOperator } from './client/run-operator.js';
 import { RunStarter, type Start } from './client/run-starter.js';
 import { Signaller } from './client/signaller.js';
-import { Batcher } from './commit/batcher.js';
+import { AGAIN, type Again, Batcher } from './commit/batcher.js';
 import type {
   DurableClient,
   EngineOptions,
@@ -28,12 +28,7 @@ import { Dispatcher, livenessFor } from './remote/dispatcher.js';
 import { within } from './remote/watchdog.js';
 import { Executor, MAX_FLUSH_MS } from './run/executor.js';
 import { resolveSettings, type Settings } from './settings.js';
-import type {
-  CommitResult,
-  CreateOutcome,
-  DeliverResult,
-  StateStore,
-} from './store/state-store.js';
+import type { CommitEnd, CreateOutcome, DeliverResult, StateStore } from './store/state-store.js';
 import { InProcessTransport } from './transport/in-process.js';
 import type { Transport } from './transport/transport.js';
 import type { StepDefinition, WorkflowDefinition } from './workflow/definition.js';
@@ -51,7 +46,7 @@ export class DurableEngine implements DurableClient {
   private readonly lifecycle: Lifecycle;
   private readonly waiters: RunWaiters;
   private readonly clock: DatabaseClock;
-  private readonly turns: Batcher<Turn, CommitResult>;
+  private readonly turns: Batcher<Turn, CommitEnd>;
   private readonly starts: Batcher<Start, CreateOutcome>;
   private readonly messages: Batcher<InboxMessage, DeliverResult>;
   private readonly signals: Batcher<SignalMessage, DeliverResult>;
@@ -75,7 +70,7 @@ export class DurableEngine implements DurableClient {
     this.waiters = new RunWaiters((runId) => this.findRun(runId), runtime);
     this.clock = new DatabaseClock(runtime.clock);
     this.transport = options.transport ?? new InProcessTransport();
-    this.turns = this.batcher('turns', (turns) => store.commit(turns), measureTurn);
+    this.turns = this.batcher('turns', (turns) => this.commit(turns), measureTurn);
     this.starts = this.batcher(
       'starts',
       (starts) => this.createRuns(starts),
@@ -240,7 +235,7 @@ export class DurableEngine implements DurableClient {
 
   private batcher<I, O>(
     what: string,
-    send: (items: readonly I[]) => Promise<readonly O[]>,
+    send: (items: readonly I[]) => Promise<readonly (O | Again)[]>,
     measure: (item: I) => { readonly rows: number; readonly bytes: number },
   ): Batcher<I, O> {
     const { scheduler, logger } = this.settings.runtime;
@@ -252,6 +247,11 @@ export class DurableEngine implements DurableClient {
       logger,
       retryable: () => this.phase !== 'stopped',
     });
+  }
+
+  private async commit(turns: readonly Turn[]): Promise<readonly (CommitEnd | Again)[]> {
+    const results = await this.store.commit(turns);
+    return results.map(({ outcome, woken }) => (outcome === 'busy' ? AGAIN : { outcome, woken }));
   }
 
   private async createRuns(starts: readonly Start[]): Promise<readonly CreateOutcome[]> {

@@ -4,6 +4,7 @@ import {
   isPgPool,
   isSqliteDriver,
   type PgPool,
+  PoolLink,
   PostgresExecutor,
   type SqlExecutor,
   type SqliteDriver,
@@ -39,7 +40,10 @@ export function connectionOf(db: unknown, options: ConnectionOptions): Connectio
   const client = requireClient(db);
   if (!isPgPool(client)) return sqliteConnection(requireUsable(client), options);
   const capabilities = { durable: true, shared: true };
-  return { executor: new PostgresExecutor({ ...options, pool: client }), capabilities };
+  return {
+    executor: new PostgresExecutor({ ...options, connect: (ms) => new PoolLink(client, ms) }),
+    capabilities,
+  };
 }
 
 function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Connection {

@@ -66,49 +66,99 @@ describe.skipIf(server === undefined)('statements on PostgreSQL', () => {
     return [...sent];
   }
 
-  const EVENT =
-    'seq, type, kind, position, name, digest, cause, attempt, recorded_at, started_at, worker, site, op_group, ' +
-    'detail, payload';
-  const STATE =
-    'r.worker, r.epoch, r.branch, (select max(h.seq) from durable_history h ' +
-    'where h.run_id = r.id and h.branch = r.branch) as last_seq from durable_runs r where r.id =';
+  const COMMIT = [
+    'with t as (select * from json_to_recordset($1::json) as t(i integer, id text, worker text, epoch bigint, ' +
+      'branch bigint, seq bigint, status text, output text, error text, reason text)),',
+    'own as materialized (select t.* from t cross join lateral (' +
+      'select r.worker, r.epoch, r.branch, r.parent_run_id, ' +
+      '(select max(h.seq) from durable_history h where h.run_id = r.id and h.branch = r.branch) as last_seq ' +
+      'from durable_runs r where r.id = t.id for no key update skip locked) r ' +
+      'where r.worker = t.worker and r.epoch = t.epoch and r.branch = t.branch ' +
+      'and (t.seq is null or t.seq = coalesce(r.last_seq, 0) + 1) ' +
+      'and (t.status is null or (r.parent_run_id is null and not exists (' +
+      'select 1 from durable_waits w where w.run_id = t.id)))),',
+    'h as (insert into durable_history (run_id, branch, seq, type, kind, position, name, digest, cause, attempt, ' +
+      'recorded_at, started_at, worker, site, op_group, detail, payload) ' +
+      'select own.id, own.branch, e.c0, e.c1, e.c2, e.c3, e.c4, e.c5, e.c6, e.c7, e.c8, e.c9, e.ca, ' +
+      'e.cb, e.cc, e.cd, e.ce from json_to_recordset($2::json) as e(i integer, c0 bigint, c1 text, c2 text, ' +
+      'c3 bigint, c4 text, c5 text, c6 bigint, c7 bigint, c8 bigint, c9 bigint, ca text, cb text, ' +
+      'cc text, cd text, ce text) join own on own.i = e.i)',
+  ].join('\n');
 
-  test('a plain turn: its run is locked, then looked at, then one row is inserted', async () => {
-    await store.createRuns({ runs: [newRun('r1')], claim: 'w1' });
-    const numbers = Array.from({ length: 17 }, (_, i) => `$${i + 1}`).join(', ');
-    expect(await textsOf(() => store.commit([plainTurn('r1', 1)]))).toEqual([
-      BEGIN,
-      'select r.id from durable_runs r where r.id = $1 for no key update of r',
-      `select ${STATE} $1`,
-      `insert into durable_history (run_id, branch, ${EVENT}) values (${numbers})`,
-      'commit',
-    ]);
-    expect(await store.history([{ runId: 'r1', branch: 0, after: 0 }])).toMatchObject([
+  test('a hundred plain turns: one statement, which is the transaction', async () => {
+    const ids = Array.from({ length: 100 }, (_, i) => `many-${i}`);
+    const created = await textsOf(() =>
+      store.createRuns({ runs: ids.map((id) => newRun(id)), claim: 'w1' }),
+    );
+    expect(created).toHaveLength(1);
+    const texts = await textsOf(() => store.commit(ids.map((id) => plainTurn(id, 1))));
+    expect(texts).toEqual([`${COMMIT}\nselect i from own`]);
+    expect(await store.history([{ runId: 'many-7', branch: 0, after: 0 }])).toMatchObject([
       [{ seq: 1, name: 'charge', at: 1 }],
     ]);
   });
 
-  test('a hundred plain turns: the same three statements', async () => {
-    const ids = Array.from({ length: 100 }, (_, i) => `many-${i}`);
-    await store.createRuns({ runs: ids.map(newRun), claim: 'w1' });
-    const list = 'unnest($1::text[]) with ordinality as i(p1, n) cross join lateral (select * from';
-    const types = [
-      ...['text', 'bigint', 'bigint', 'text', 'text', 'bigint', 'text', 'text', 'bigint'],
-      ...['bigint', 'bigint', 'bigint', 'text', 'text', 'text', 'text', 'text'],
-    ];
-    const arrays = types.map((type, i) => `$${i + 1}::${type}[]`).join(', ');
-    const columns = types.map((_, i) => `p${i + 1}`);
-    const values = columns.map((column) => `i.${column}`).join(', ');
-    const texts = await textsOf(() => store.commit(ids.map((id) => plainTurn(id, 1))));
+  test('turns that end their runs: the same statement, with what an end clears away', async () => {
+    await store.createRuns({ runs: [newRun('r1')], claim: 'w1' });
+    await store.createRuns({ runs: [newRun('ends'), newRun('goes-on')], claim: 'w1' });
+    const outcome = { status: 'completed', output: '"done"', error: null, reason: null } as const;
+    const change = { to: 'settled', outcome, hasChildren: false } as const;
+    const [text, ...more] = await textsOf(() =>
+      store.commit([{ ...plainTurn('ends', 1), change }, plainTurn('goes-on', 1)]),
+    );
+    expect(more).toEqual([]);
+    expect(text).toBe(
+      `${COMMIT},\n` +
+        'ended as (update durable_runs r set worker = null, status = own.status, output = own.output, ' +
+        'error = own.error, reason = own.reason, waiting_for = null, finished_at = ' +
+        'coalesce($3::bigint, floor(extract(epoch from clock_timestamp()) * 1000)::bigint) ' +
+        'from own where r.id = own.id and own.status is not null),\n' +
+        'ready as (delete from durable_ready d using own where d.run_id = own.id and own.status is not null),\n' +
+        'inbox as (delete from durable_inbox d using own where d.run_id = own.id and own.status is not null),\n' +
+        'tasks as (delete from durable_tasks d using own where d.run_id = own.id and own.status is not null)\n' +
+        'select i from own',
+    );
+    const runs = [await store.getRun('ends'), await store.getRun('goes-on')];
+    expect(runs).toMatchObject([{ status: 'completed', output: '"done"' }, { status: 'running' }]);
+    expect(Math.abs((runs[0]?.finishedAt ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+
+  test('a turn that is sent again is found recorded by the script', async () => {
+    await store.createRuns({ runs: [newRun('again')], claim: 'w1' });
+    await store.commit([plainTurn('again', 1)]);
+    const texts = await textsOf(async () =>
+      expect(await store.commit([plainTurn('again', 1)])).toMatchObject([{ outcome: 'committed' }]),
+    );
     expect(texts).toEqual([
+      `${COMMIT}\nselect i from own`,
       BEGIN,
-      `select i.n as param_row, x.* from ${list} ` +
-        '(select r.id from durable_runs r where r.id = i.p1 for no key update of r) q0 offset 0) x',
-      `select i.n as param_row, x.* from ${list} (select ${STATE} i.p1) q0 offset 0) x`,
-      `insert into durable_history (run_id, branch, ${EVENT}) select ${values} from unnest(${arrays}) ` +
-        `with ordinality as i(${columns.join(', ')}, n) order by i.n`,
+      'select r.id from durable_runs r where r.id = $1 for no key update of r skip locked',
+      'select r.worker, r.epoch, r.branch, (select max(h.seq) from durable_history h ' +
+        'where h.run_id = r.id and h.branch = r.branch) as last_seq from durable_runs r where r.id = $1',
       'commit',
     ]);
+  });
+
+  test('a run that somebody else has locked is passed over; the rest of the batch is written', async () => {
+    await store.createRuns({
+      runs: [newRun('held'), newRun('free'), newRun('waits')],
+      claim: 'w1',
+    });
+    const other = await pool.connect();
+    const waits = [{ token: 't', position: 2, deadline: null }];
+    const turns = [
+      plainTurn('held', 1),
+      plainTurn('held', 2),
+      plainTurn('free', 1),
+      { ...plainTurn('waits', 1), waits },
+    ];
+    await other.query('begin');
+    await other.query("select id from durable_runs where id = 'held' for update");
+    const outcomes = async () => (await store.commit(turns)).map(({ outcome }) => outcome);
+    expect(await outcomes()).toEqual(['busy', 'busy', 'committed', 'committed']);
+    await other.query('rollback');
+    other.release();
+    expect(await outcomes()).toEqual(['committed', 'committed', 'committed', 'committed']);
   });
 
   test('a claim locks due rows and their runs without waiting for either', async () => {

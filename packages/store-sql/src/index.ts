@@ -11,10 +11,12 @@ export {
 export {
   isPgPool,
   type PgClient,
+  type PgConnection,
   type PgPool,
   type PgQuery,
   type PgResult,
 } from './postgres/driver.js';
+export { PoolLink, type PostgresLink } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { migrateSchema, verifySchema } from './schema/migrate.js';
 export { SCHEMA_VERSION, schemaSql } from './schema/migrations.js';

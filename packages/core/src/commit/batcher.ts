@@ -6,15 +6,21 @@
  * G2. Items go out in the order in which they came.
  * G3. A batch whose call fails has an unknown outcome. It is sent again, unchanged and before anything newer, until
  *     the store answers: the port's calls are idempotent (see `StateStore`), so sending again is the read-back.
+ * G4. An item that the store could not take for the moment is sent again after a pause, with whatever is queued then.
+ *     The others do not wait for it.
  */
 import { inRootContext } from '../runtime/root-context.js';
 import type { Logger, Scheduler, TimerHandle } from '../runtime/runtime.js';
+
+/** In place of an item's answer: it was not taken, and may be a moment later. */
+export const AGAIN = Symbol('again');
+export type Again = typeof AGAIN;
 
 /** How a batcher talks to the store. */
 export interface BatcherOptions<I, O> {
   /** What is written, for log lines. */
   readonly what: string;
-  readonly send: (items: readonly I[]) => Promise<readonly O[]>;
+  readonly send: (items: readonly I[]) => Promise<readonly (O | Again)[]>;
   /** Rows and bytes of an item, for the caps. */
   readonly measure: (item: I) => { readonly rows: number; readonly bytes: number };
   readonly scheduler: Scheduler;
@@ -32,6 +38,7 @@ const MAX_ROWS = 1_000;
 const MAX_BYTES = 1_000_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 2_000;
+const AGAIN_MS = 10;
 
 export class Batcher<I, O> {
   private readonly options: BatcherOptions<I, O>;
@@ -40,6 +47,9 @@ export class Batcher<I, O> {
   private scheduled = false;
   private stopped = false;
   private retryTimer: TimerHandle | null = null;
+  /** To be sent again when `againTimer` rings. */
+  private postponed: Entry<I, O>[] = [];
+  private againTimer: TimerHandle | null = null;
   private idleListeners: (() => void)[] = [];
 
   constructor(options: BatcherOptions<I, O>) {
@@ -59,9 +69,9 @@ export class Batcher<I, O> {
     });
   }
 
-  /** Whether nothing is queued or in flight. */
+  /** Whether nothing is queued, in flight or to be sent again. */
   get isIdle(): boolean {
-    return !this.inFlight && this.queue.length === 0;
+    return !this.inFlight && this.queue.length === 0 && this.postponed.length === 0;
   }
 
   /** Resolves when nothing is queued or in flight. */
@@ -74,7 +84,10 @@ export class Batcher<I, O> {
   kill(): void {
     this.stopped = true;
     this.queue = [];
-    if (this.retryTimer !== null) this.options.scheduler.clearTimer(this.retryTimer);
+    this.postponed = [];
+    for (const timer of [this.retryTimer, this.againTimer]) {
+      if (timer !== null) this.options.scheduler.clearTimer(timer);
+    }
   }
 
   private schedule(): void {
@@ -126,11 +139,26 @@ export class Batcher<I, O> {
     );
   }
 
-  private answer(batch: readonly Entry<I, O>[], results: readonly O[]): void {
+  private answer(batch: readonly Entry<I, O>[], results: readonly (O | Again)[]): void {
     if (this.stopped) return;
     this.inFlight = false;
-    for (const [index, { done }] of batch.entries()) done(results[index], undefined);
+    for (const [index, entry] of batch.entries()) {
+      const result = results[index];
+      if (result === AGAIN) this.postponed.push(entry);
+      else entry.done(result, undefined);
+    }
+    this.armAgain();
     this.flushNext();
+  }
+
+  private armAgain(): void {
+    if (this.againTimer !== null || this.postponed.length === 0 || this.stopped) return;
+    this.againTimer = this.options.scheduler.setTimer(() => {
+      this.againTimer = null;
+      this.queue.push(...this.postponed);
+      this.postponed = [];
+      this.schedule();
+    }, AGAIN_MS);
   }
 
   private failed(batch: readonly Entry<I, O>[], error: unknown, retryMs: number): void {

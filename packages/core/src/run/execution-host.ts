@@ -5,7 +5,7 @@ import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
-import type { CommitResult } from '../store/state-store.js';
+import type { CommitEnd } from '../store/state-store.js';
 import type { LocalStepRunner } from './local-step.js';
 import type { RunExecution } from './run-execution.js';
 
@@ -21,7 +21,7 @@ export interface ExecutionHost {
   readonly captureSite: (() => string | null) | null;
   bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody;
   /** Queues a turn; `done` gets the store's answer, or no result if the process has given up writing. */
-  commit(turn: Turn, done: (result: CommitResult | undefined, error: unknown) => void): void;
+  commit(turn: Turn, done: (result: CommitEnd | undefined, error: unknown) => void): void;
   /** Reads the run's history and arrivals again, at the same epoch. */
   reload(
     run: RunRecord,

@@ -16,12 +16,7 @@ import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
 import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
-import type {
-  ClaimResult,
-  CommitResult,
-  HistoryRequest,
-  StateStore,
-} from '../store/state-store.js';
+import type { ClaimResult, CommitEnd, HistoryRequest, StateStore } from '../store/state-store.js';
 import { runIn } from '../workflow/place.js';
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
@@ -38,7 +33,7 @@ export interface ExecutorOptions {
   readonly worker: WorkerSettings;
   readonly registry: Registry;
   readonly clock: DatabaseClock;
-  readonly turns: Batcher<Turn, CommitResult>;
+  readonly turns: Batcher<Turn, CommitEnd>;
   readonly dispatcher: () => Dispatcher | null;
   /** Runs that are being created to be executed here. */
   readonly startsUnderWay: () => number;

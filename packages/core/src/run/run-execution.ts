@@ -30,7 +30,7 @@ import type { RunChange, Turn } from '../model/turn.js';
 import { type Asked, Coroutine } from '../replay/coroutine.js';
 import { recordedKind } from '../replay/operation.js';
 import { arrangeHistory } from '../replay/recorded.js';
-import type { CommitResult } from '../store/state-store.js';
+import type { CommitEnd } from '../store/state-store.js';
 import type { ExecutionHost } from './execution-host.js';
 import { Intake } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
@@ -345,7 +345,7 @@ export class RunExecution {
   private acknowledge(
     turn: Turn,
     draft: TurnDraft,
-    result: CommitResult | undefined,
+    result: CommitEnd | undefined,
     error: unknown,
   ): void {
     this.committing = false;
@@ -371,7 +371,7 @@ export class RunExecution {
     }
   }
 
-  private committed(turn: Turn, draft: TurnDraft, result: CommitResult): void {
+  private committed(turn: Turn, draft: TurnDraft, result: CommitEnd): void {
     this.forget(turn);
     this.host.onCommitted(this.run, turn, draft);
     this.host.onWoken(result.woken);

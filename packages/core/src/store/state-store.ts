@@ -136,14 +136,18 @@ export interface HistoryRequest {
  *   events that is sent again: nothing shows that it has committed.
  * - `conflict`: a message the turn consumed has gone elsewhere, or its timeout was beaten; nothing was written. The
  *   owner keeps the run and replays it from the store.
+ * - `busy`: somebody else has the run locked for the moment; nothing was written. To be sent again.
  */
-export type CommitOutcome = 'committed' | 'fenced' | 'conflict';
+export type CommitOutcome = 'committed' | 'fenced' | 'conflict' | 'busy';
 
-export interface CommitResult {
-  readonly outcome: CommitOutcome;
+export interface CommitResult<Outcome extends CommitOutcome = CommitOutcome> {
+  readonly outcome: Outcome;
   /** Runs that this turn woke, its own included when something had arrived for it: a hint for the local claim loop. */
   readonly woken: readonly string[];
 }
+
+/** The end of a turn, once nobody is in its way. */
+export type CommitEnd = CommitResult<Exclude<CommitOutcome, 'busy'>>;
 
 export interface DeliverResult {
   /** `accepted`: stored. `duplicate`: known already. `ignored`: the run is unknown, terminal, or on a later branch. */

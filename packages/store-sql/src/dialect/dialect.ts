@@ -2,15 +2,43 @@
  * What differs between databases, as data and small functions. Everything else is in the statements, which know no
  * database. Adding one is a file like `sqlite.ts` and an executor for its driver.
  */
-import type { Statement } from '../sql/statement.js';
+import type { NewRun, Turn } from '@dudousxd/nestjs-durable-core';
+import type { Params, Query, Statement } from '../sql/statement.js';
 
 /** Kinds of columns. `serial` is an integer that the database counts up; a number is never used twice. */
 export type ColumnKind = 'id' | 'text' | 'integer' | 'serial';
+
+/** One statement with its parameters. */
+export interface Call<Row> {
+  readonly statement: Query<Row>;
+  readonly params: Params;
+}
+
+/**
+ * The verbs of the hot path as one statement each, for databases where one statement can write to several tables. What
+ * is not among their answers has not been written, and is for the verb's script.
+ */
+export interface HotPath {
+  /** Ordinary turns (`isOrdinary`) of different runs. Answers with the places in the list of those that are written. */
+  commit(turns: readonly Turn[], now: number | null): Call<{ readonly i: number }>;
+  /** Runs that are due at once. Answers with the ids of those that are new, and when they were made. */
+  createRuns(request: CreateRequest): Call<{ readonly id: string; readonly created_at: number }>;
+}
+
+/** `claim`: the worker whose they are from the start, or null. `now`: null = the database's clock. */
+export interface CreateRequest {
+  readonly runs: readonly NewRun[];
+  readonly claim: string | null;
+  readonly now: number | null;
+}
 
 export interface Dialect {
   readonly name: 'sqlite' | 'postgres' | 'mysql' | 'mariadb';
   /** The statement for one row of parameters. */
   textOf(statement: Statement): string;
+
+  /** Null where every verb is a script of several statements. */
+  readonly hotPath: HotPath | null;
 
   /** Column types. `id` is compared byte by byte, and short enough for an index; `text` holds payloads. */
   readonly types: Readonly<Record<ColumnKind, string>>;

@@ -1,4 +1,6 @@
 /** PostgreSQL 13 or later, at READ COMMITTED: each statement sees what was committed before it began. */
+import { commitStatement } from '../postgres/group-commit.js';
+import { createStatement } from '../postgres/group-create.js';
 import type { OnConflict } from '../sql/statement.js';
 import type { Dialect } from './dialect.js';
 import { standardText } from './standard.js';
@@ -9,6 +11,7 @@ const SCHEMA_LOCK = 7_202_611_230;
 export const postgres: Dialect = {
   name: 'postgres',
   textOf: (statement) => numbered(standardText(postgres, statement, conflictClause)),
+  hotPath: { commit: commitStatement, createRuns: createStatement },
   types: {
     id: 'text collate "C"',
     text: 'text',

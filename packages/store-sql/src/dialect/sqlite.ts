@@ -6,6 +6,7 @@ import { standardText } from './standard.js';
 export const sqlite: Dialect = {
   name: 'sqlite',
   textOf: (statement) => standardText(sqlite, statement, conflictClause),
+  hotPath: null,
   types: {
     id: 'text',
     text: 'text',

@@ -21,9 +21,13 @@ export interface PgQuery {
 
 type ErrorListener = (error: Error) => void;
 
-/** A client that a pool has lent. */
-export interface PgClient {
+/** Whatever takes statements one after the other, on one connection. */
+export interface PgConnection {
   query(query: PgQuery): Promise<PgResult>;
+}
+
+/** A client that a pool has lent. */
+export interface PgClient extends PgConnection {
   /** Gives it back; with an error or true, it is not used again. */
   release(destroy?: Error | boolean): void;
   on(event: 'error', listener: ErrorListener): unknown;
@@ -74,6 +78,11 @@ export function isLockTimeout(error: unknown): boolean {
 const REFUSED = new Set(['22', '23', '54']);
 /** Connection, resources, intervention by an operator or a timeout, the system, rolled back with no fault of ours. */
 const UNAVAILABLE = new Set(['08', '40', '53', '55', '57', '58', 'XX']);
+
+/** The connection may be gone, or in a transaction whose outcome nobody knows. */
+export function isLost(error: unknown): boolean {
+  return isUnavailable(error) && !isRetryable(error) && !isLockTimeout(error);
+}
 
 export function isRefusal(error: unknown): boolean {
   return REFUSED.has(sqlStateOf(error)?.slice(0, 2) ?? '');

@@ -9,19 +9,20 @@ import { postgres } from '../dialect/postgres.js';
 import { StoreBusyError, StoreClosedError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
 import type { Script } from '../sql/script.js';
+import type { Params, Query } from '../sql/statement.js';
 import {
   isLockTimeout,
   isRefusal,
   isRetryable,
   isUnavailable,
-  type PgClient,
-  type PgPool,
+  type PgConnection,
 } from './driver.js';
+import type { PostgresLink } from './link.js';
 import { PostgresSession } from './postgres-session.js';
 
 export interface PostgresExecutorOptions {
-  /** The application's. It is never ended here. */
-  readonly pool: PgPool;
+  /** Makes the way to the server. Given how long a statement may take, in milliseconds, on the client's clock. */
+  readonly connect: (timeoutMs: number) => PostgresLink;
   /** Epoch milliseconds, in place of the database's clock. For tests. */
   readonly now?: () => number;
   /** How long to wait for a lock that another transaction holds. @default 10 s */
@@ -35,43 +36,55 @@ const STATEMENT_MARGIN_MS = 20_000;
 /** The server is asked first: when it does not answer, the connection is dead. */
 const CONNECTION_MARGIN_MS = 5_000;
 
-/** Pools whose idle clients' errors are heard: without a listener the loss of one would end the process. */
-const heard = new WeakSet<PgPool>();
+interface TransactionKind {
+  readonly begin: string;
+  /** Of this transaction alone. */
+  readonly settings: readonly string[];
+}
 
 export class PostgresExecutor implements SqlExecutor {
   readonly dialect: Dialect = postgres;
-  readonly #pool: PgPool;
-  readonly #now: (() => number) | undefined;
-  readonly #busyTimeoutMs: number;
+  readonly clock: (() => number) | null;
+  readonly #link: PostgresLink;
+  readonly #timeoutMs: number;
+  readonly #writing: TransactionKind;
+  readonly #reading: TransactionKind;
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
   #lastNow = 0;
 
-  constructor({ pool, now, busyTimeoutMs = 10_000 }: PostgresExecutorOptions) {
-    this.#pool = pool;
-    this.#now = now;
-    this.#busyTimeoutMs = busyTimeoutMs;
-    if (heard.has(pool)) return;
-    heard.add(pool);
-    // The pool has dropped the client by then, and makes a new one when it is asked for one.
-    pool.on('error', () => {});
+  constructor({ connect, now, busyTimeoutMs = 10_000 }: PostgresExecutorOptions) {
+    const statementTimeoutMs = busyTimeoutMs + STATEMENT_MARGIN_MS;
+    this.clock = now ?? null;
+    this.#timeoutMs = statementTimeoutMs + CONNECTION_MARGIN_MS;
+    this.#link = connect(this.#timeoutMs);
+    const limit = `set local statement_timeout = ${statementTimeoutMs}`;
+    this.#writing = {
+      begin: 'begin isolation level read committed',
+      settings: [`set local lock_timeout = ${busyTimeoutMs}`, limit],
+    };
+    this.#reading = {
+      begin: 'begin isolation level repeatable read, read only',
+      settings: [limit],
+    };
   }
 
   write<T>(script: () => Script<T>): Promise<T> {
-    const begin = [
-      'begin isolation level read committed',
-      `set local lock_timeout = ${this.#busyTimeoutMs}`,
-      `set local statement_timeout = ${this.#busyTimeoutMs + STATEMENT_MARGIN_MS}`,
-    ];
-    return this.#track(() => this.#repeat(begin, script));
+    return this.#repeat(() => this.#transaction(this.#writing, script));
   }
 
   read<T>(script: () => Script<T>): Promise<T> {
-    const begin = [
-      'begin isolation level repeatable read, read only',
-      `set local statement_timeout = ${this.#busyTimeoutMs + STATEMENT_MARGIN_MS}`,
-    ];
-    return this.#track(() => this.#repeat(begin, script));
+    return this.#repeat(() => this.#transaction(this.#reading, script));
+  }
+
+  statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
+    const text = postgres.textOf(statement);
+    return this.#repeat(() =>
+      this.#link.statement(async (connection) => {
+        const { rows } = await this.#session(connection).send(text, [...params]);
+        return rows as readonly Row[];
+      }),
+    );
   }
 
   classify(error: unknown): FailureKind {
@@ -85,9 +98,9 @@ export class PostgresExecutor implements SqlExecutor {
     await Promise.allSettled(this.#active);
   }
 
-  async #track<T>(work: () => Promise<T>): Promise<T> {
+  async #repeat<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new StoreClosedError();
-    const running = work();
+    const running = repeat(work);
     this.#active.add(running);
     try {
       return await running;
@@ -96,83 +109,42 @@ export class PostgresExecutor implements SqlExecutor {
     }
   }
 
-  async #repeat<T>(begin: readonly string[], script: () => Script<T>): Promise<T> {
-    const startedAt = performance.now();
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#transaction(begin, script);
-      } catch (error) {
-        const isBusy = isLockTimeout(error);
-        if (!isBusy && !isRetryable(error)) throw error;
-        if (isBusy || tries >= MAX_TRIES) {
-          throw new StoreBusyError({
-            waitedMs: Math.round(performance.now() - startedAt),
-            cause: error,
-          });
-        }
-        await delay(Math.random() * RETRY_JITTER_MS * tries);
-      }
-    }
+  #transaction<T>({ begin, settings }: TransactionKind, script: () => Script<T>): Promise<T> {
+    return this.#link.transaction(begin, async (connection, opening) => {
+      const session = this.#session(connection);
+      await session.begin([...opening, ...settings]);
+      return await run(session, script());
+    });
   }
 
-  async #transaction<T>(begin: readonly string[], script: () => Script<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    // An error between two statements comes as an event; the next statement fails by it.
-    const ignore = (): void => {};
-    client.on('error', ignore);
-    const lease = new ClientLease(client, ignore);
-    const timeoutMs = this.#busyTimeoutMs + STATEMENT_MARGIN_MS + CONNECTION_MARGIN_MS;
+  #session(client: PgConnection): PostgresSession {
+    const timeoutMs = this.#timeoutMs;
     const neverBack = (now: number): number => {
       this.#lastNow = Math.max(this.#lastNow, now);
       return this.#lastNow;
     };
-    const session = new PostgresSession({ client, timeoutMs, now: this.#now, neverBack });
-    try {
-      await session.begin(begin);
-      const result = await run(session, script());
-      await session.send('commit');
-      lease.giveBack();
-      return result;
-    } catch (error) {
-      await lease.giveUp(session, error);
-      throw error;
-    }
+    return new PostgresSession({ client, timeoutMs, now: this.clock ?? undefined, neverBack });
   }
 }
 
-/** A client that has to go back to its pool, whole or to be thrown away. */
-class ClientLease {
-  readonly #client: PgClient;
-  readonly #listener: () => void;
-
-  constructor(client: PgClient, listener: () => void) {
-    this.#client = client;
-    this.#listener = listener;
-  }
-
-  giveBack(destroy?: Error): void {
-    this.#client.release(destroy);
-    // A client that is thrown away may still have something to say.
-    if (destroy === undefined) this.#client.off('error', this.#listener);
-  }
-
-  /** Rolls back. Where that is not possible, the server does it when the connection ends. */
-  async giveUp(session: PostgresSession, cause: unknown): Promise<void> {
-    if (isUnavailable(cause) && !isRetryable(cause) && !isLockTimeout(cause)) {
-      this.giveBack(asError(cause));
-      return;
-    }
+/** Does the work again where the database asks for it. */
+async function repeat<T>(work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  for (let tries = 1; ; tries += 1) {
     try {
-      await session.send('rollback');
-      this.giveBack();
+      return await work();
     } catch (error) {
-      this.giveBack(asError(error));
+      const isBusy = isLockTimeout(error);
+      if (!isBusy && !isRetryable(error)) throw error;
+      if (isBusy || tries >= MAX_TRIES) {
+        throw new StoreBusyError({
+          waitedMs: Math.round(performance.now() - startedAt),
+          cause: error,
+        });
+      }
+      await delay(Math.random() * RETRY_JITTER_MS * tries);
     }
   }
-}
-
-function asError(value: unknown): Error {
-  return value instanceof Error ? value : new Error(String(value));
 }
 
 async function run<T>(session: PostgresSession, script: Script<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { postgres } from '../dialect/postgres.js';
 import type { Request } from '../sql/script.js';
 import type { Insert, Params, Statement } from '../sql/statement.js';
 import { batchOf, distinctParts, keyOf, ROW_NUMBER } from './batch-text.js';
-import { type PgClient, type PgResult, plainTypes } from './driver.js';
+import { type PgConnection, type PgResult, plainTypes } from './driver.js';
 
 /** Sorts the locks of names away from everything else that may use advisory locks of two integers. */
 const TOKEN_LOCKS = 7_202_611;
@@ -18,7 +18,7 @@ type Row = Readonly<Record<string, unknown>>;
 type Each = { readonly statement: Statement; readonly params: readonly Params[] };
 
 export interface SessionOptions {
-  readonly client: PgClient;
+  readonly client: PgConnection;
   /** Of one statement, on the client's clock, in milliseconds. */
   readonly timeoutMs: number;
   /** The time, where it is not the database's. */
@@ -28,7 +28,7 @@ export interface SessionOptions {
 }
 
 export class PostgresSession {
-  readonly #client: PgClient;
+  readonly #client: PgConnection;
   readonly #timeoutMs: number;
   readonly #now: (() => number) | undefined;
   readonly #neverBack: (now: number) => number;

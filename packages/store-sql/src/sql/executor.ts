@@ -1,5 +1,6 @@
 import type { Dialect } from '../dialect/dialect.js';
 import type { Script } from './script.js';
+import type { Params, Query } from './statement.js';
 
 /**
  * How a failed transaction has failed.
@@ -18,6 +19,10 @@ export interface SqlExecutor {
   readonly dialect: Dialect;
   /** Runs the script in a transaction that may write. It is durable when the promise resolves; rejected = rolled back, or unknown. */
   write<T>(script: () => Script<T>): Promise<T>;
+  /** Epoch milliseconds in place of the database's clock; null = the database's. */
+  readonly clock: (() => number) | null;
+  /** Runs one statement, which may write, as a transaction of its own. As durable as `write`. */
+  statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]>;
   /** Runs the script on one snapshot. It must only read. */
   read<T>(script: () => Script<T>): Promise<T>;
   classify(error: unknown): FailureKind;

@@ -7,8 +7,8 @@ import type { Dialect } from '../dialect/dialect.js';
 import { sqlite } from '../dialect/sqlite.js';
 import { StoreBusyError, StoreClosedError, UnsupportedHandleError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
-import type { Request, Script } from '../sql/script.js';
-import type { Params, Statement } from '../sql/statement.js';
+import { type Request, rows, type Script } from '../sql/script.js';
+import type { Params, Query, Statement } from '../sql/statement.js';
 import { BusyLine } from './busy-line.js';
 import {
   isBusy,
@@ -35,12 +35,14 @@ class HandleInUse extends Error {}
 
 export class SqliteExecutor implements SqlExecutor {
   readonly dialect: Dialect = sqlite;
+  readonly clock: (() => number) | null;
   readonly #options: SqliteExecutorOptions;
   readonly #line: BusyLine;
   #session: SqliteSession | undefined;
 
   constructor(options: SqliteExecutorOptions) {
     this.#options = options;
+    this.clock = options.now ?? null;
     this.#line = new BusyLine({
       isBusy: (error) => error instanceof HandleInUse || isBusy(error),
       timeoutMs: options.busyTimeoutMs ?? 10_000,
@@ -54,6 +56,10 @@ export class SqliteExecutor implements SqlExecutor {
   read<T>(script: () => Script<T>): Promise<T> {
     const work = (): T => this.#connected().transaction('begin', script);
     return this.#line.run(work, { reads: true });
+  }
+
+  statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
+    return this.write(() => rows(statement, params));
   }
 
   classify(error: unknown): FailureKind {

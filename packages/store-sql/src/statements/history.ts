@@ -20,7 +20,8 @@ export interface HistoryRow {
   readonly payload: string | null;
 }
 
-const EVENT_COLUMNS = [
+/** The columns of an event, in the order of `historyParams`, which has the run and the branch before them. */
+export const EVENT_COLUMNS = [
   'seq',
   'type',
   'kind',

@@ -110,6 +110,12 @@ export const LOCK_RUN = query<unknown>(
   (d) => `select r.id from durable_runs r where r.id = ?${d.forUpdate('r')}`,
 );
 
+/** `[id]`. As `LOCK_RUN`, unless somebody else has it locked. */
+export const TRY_LOCK_RUN = query<unknown>(
+  'tryLockRun',
+  (d) => `select r.id from durable_runs r where r.id = ?${d.forUpdateSkipLocked('r')}`,
+);
+
 /** `[id]`. The epoch check (T2) and the end of the history, in one look at a locked run. */
 export const TURN_STATE = query<TurnState>(
   'turnState',

@@ -36,7 +36,7 @@ import { migrateSchema, verifySchema } from '../schema/migrate.js';
 import type { SqlExecutor } from '../sql/executor.js';
 import { claim, claimNothing } from './claim.js';
 import { commitBatch } from './commit/commit-batch.js';
-import { createRuns } from './create-runs.js';
+import { createBatch } from './create-batch.js';
 import { deliverMessages } from './deliver.js';
 import * as operate from './operate.js';
 import * as ownership from './ownership.js';
@@ -80,7 +80,7 @@ export class SqlStateStore implements StateStore {
   }
 
   createRuns(request: CreateRunsRequest): Promise<readonly CreateOutcome[]> {
-    return this.#executor.write(() => createRuns(request));
+    return createBatch(this.#executor, request);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {

@@ -9,7 +9,7 @@ import type { CommitResult, Turn } from '@dudousxd/nestjs-durable-core';
 import { change, firstOfEach, lockRows, type Script } from '../../sql/script.js';
 import type { Params } from '../../sql/statement.js';
 import { INSERT_HISTORY } from '../../statements/history.js';
-import { LOCK_RUN, TURN_STATE } from '../../statements/runs.js';
+import { TRY_LOCK_RUN, TURN_STATE } from '../../statements/runs.js';
 import { lockTokens } from '../mailboxes.js';
 import { begin, type Transition } from '../transition.js';
 import { applyTurns, historyOf } from './apply-turns.js';
@@ -20,6 +20,7 @@ import { endsOthers, takeSegment, wavesOf } from './waves.js';
 const COMMITTED: CommitResult = { outcome: 'committed', woken: [] };
 const FENCED: CommitResult = { outcome: 'fenced', woken: [] };
 const CONFLICT: CommitResult = { outcome: 'conflict', woken: [] };
+const BUSY: CommitResult = { outcome: 'busy', woken: [] };
 
 /** Writes the turns. Answers in their order. */
 export function* commitTurns(turns: readonly Turn[]): Script<readonly CommitResult[]> {
@@ -28,7 +29,13 @@ export function* commitTurns(turns: readonly Turn[]): Script<readonly CommitResu
   let rest: readonly IndexedTurn[] = turns.map((turn, index) => ({ turn, index }));
   while (rest.length > 0) {
     const done = yield* commitSegment(tx, rest, results);
+    const busy = new Set(
+      rest.flatMap(({ turn, index }) => (results[index] === BUSY ? [turn.runId] : [])),
+    );
     rest = rest.slice(done);
+    // What follows a turn that is to be sent again is sent again after it.
+    for (const { turn, index } of rest) if (busy.has(turn.runId)) results[index] = BUSY;
+    rest = rest.filter(({ turn }) => !busy.has(turn.runId));
   }
   return results;
 }
@@ -69,16 +76,20 @@ function upToBarrier(
   return turns.slice(0, Math.max(1, at));
 }
 
-/** Answers for the turns that are fenced or recorded, writes the plain ones, and returns the indexes of the others. */
+/**
+ * Answers for the turns that are fenced, recorded or busy, writes the plain ones, and returns the indexes of the others.
+ * A run that somebody else has locked is not waited for: the rest of the batch would wait with it (semantics.md 6).
+ */
 function* checkPlaces(
   segment: readonly IndexedTurn[],
   results: CommitResult[],
 ): Script<ReadonlySet<number>> {
   const ids = segment.map(({ turn }) => turn.runId).sort();
-  yield* lockRows(
-    LOCK_RUN,
+  const isLocked = yield* lockRows(
+    TRY_LOCK_RUN,
     ids.map((id) => [id]),
   );
+  const locked = new Set(ids.filter((_, i) => isLocked[i]));
   const states = yield* firstOfEach(
     TURN_STATE,
     segment.map(({ turn }) => [turn.runId]),
@@ -86,6 +97,10 @@ function* checkPlaces(
   const next = new Set<number>();
   const rows: Params[] = [];
   segment.forEach(({ turn, index }, i) => {
+    if (states[i] !== undefined && !locked.has(turn.runId)) {
+      results[index] = BUSY;
+      return;
+    }
     const place = placeOf(turn, states[i]);
     if (place === 'next') {
       if (isPlain(turn)) rows.push(...historyOf(turn));

@@ -1,0 +1,95 @@
+/** The way from the executor to a PostgreSQL: a pool of pg, or an ORM that does not let anybody below it. */
+import { isLost, type PgClient, type PgConnection, type PgPool } from './driver.js';
+
+export interface PostgresLink {
+  /** Lends a connection for one statement. */
+  statement<T>(work: (connection: PgConnection) => Promise<T>): Promise<T>;
+  /**
+   * Runs the work in a transaction: committed when it resolves, rolled back when it rejects.
+   *
+   * @param begin the statement that opens it
+   * @param work is given what it has to send first: `begin`, if the transaction is not open yet
+   */
+  transaction<T>(
+    begin: string,
+    work: (connection: PgConnection, opening: readonly string[]) => Promise<T>,
+  ): Promise<T>;
+}
+
+/** Pools whose idle clients' errors are heard: without a listener the loss of one would end the process. */
+const heard = new WeakSet<PgPool>();
+
+/** Works on clients of a pool, one for each transaction. The pool is never ended here. */
+export class PoolLink implements PostgresLink {
+  readonly #pool: PgPool;
+  readonly #timeoutMs: number;
+
+  /** @param timeoutMs how long the end of a transaction may take, on the client's clock */
+  constructor(pool: PgPool, timeoutMs: number) {
+    this.#pool = pool;
+    this.#timeoutMs = timeoutMs;
+    if (heard.has(pool)) return;
+    heard.add(pool);
+    // The pool has dropped the client by then, and makes a new one when it is asked for one.
+    pool.on('error', ignore);
+  }
+
+  async statement<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    const client = await this.#lend();
+    try {
+      const result = await work(client);
+      giveBack(client);
+      return result;
+    } catch (error) {
+      giveBack(client, isLost(error) ? error : undefined);
+      throw error;
+    }
+  }
+
+  async transaction<T>(
+    begin: string,
+    work: (connection: PgConnection, opening: readonly string[]) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.#lend();
+    try {
+      const result = await work(client, [begin]);
+      await client.query({ text: 'commit', query_timeout: this.#timeoutMs });
+      giveBack(client);
+      return result;
+    } catch (error) {
+      if (isLost(error)) giveBack(client, error);
+      else await this.#rollBack(client);
+      throw error;
+    }
+  }
+
+  /** Where it cannot be rolled back, the server does it when the connection ends. */
+  async #rollBack(client: PgClient): Promise<void> {
+    try {
+      await client.query({ text: 'rollback', query_timeout: this.#timeoutMs });
+      giveBack(client);
+    } catch (error) {
+      giveBack(client, error);
+    }
+  }
+
+  async #lend(): Promise<PgClient> {
+    const client = await this.#pool.connect();
+    // An error between two statements comes as an event; the next statement fails by it.
+    client.on('error', ignore);
+    return client;
+  }
+}
+
+function ignore(): void {}
+
+/** Gives the client back to its pool; with an error, to be thrown away. */
+function giveBack(client: PgClient, error?: unknown): void {
+  if (error === undefined) {
+    client.release();
+    client.off('error', ignore);
+    return;
+  }
+  // It may still have something to say.
+  client.release(error instanceof Error ? error : true);
+}

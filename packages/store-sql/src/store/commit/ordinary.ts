@@ -1,0 +1,21 @@
+/** Which turns of a batch the hot path takes: most of them. */
+import type { Turn } from '@dudousxd/nestjs-durable-core';
+import { isPlain } from './turn-plan.js';
+
+/** Whether the turn only appends to its history and, perhaps, ends a run that nobody else may be concerned with. */
+export function isOrdinary(turn: Turn): boolean {
+  const { change, events } = turn;
+  if (change !== null && (change.to !== 'settled' || change.hasChildren)) return false;
+  if (!isPlain({ ...turn, change: null })) return false;
+  return events.every(({ seq }, i) => i === 0 || seq === (events[i - 1]?.seq ?? 0) + 1);
+}
+
+/** The first ordinary turn of each run that has no turn before it in the batch, by their places. */
+export function takeOrdinary(turns: readonly Turn[]): readonly number[] {
+  const runs = new Set<string>();
+  return turns.flatMap((turn, i) => {
+    if (runs.has(turn.runId)) return [];
+    runs.add(turn.runId);
+    return isOrdinary(turn) ? [i] : [];
+  });
+}
