@@ -70,11 +70,13 @@ export class DurableEngine implements DurableClient {
     this.waiters = new RunWaiters((runId) => this.findRun(runId), runtime);
     this.clock = new DatabaseClock(runtime.clock);
     this.transport = options.transport ?? new InProcessTransport();
-    this.turns = this.batcher('turns', (turns) => this.commit(turns), measureTurn);
+    const lanes = store.capabilities.writeLanes;
+    this.turns = this.batcher('turns', (turns) => this.commit(turns), measureTurn, lanes);
     this.starts = this.batcher(
       'starts',
       (starts) => this.createRuns(starts),
       ({ run }) => one(run.input),
+      lanes,
     );
     this.messages = this.batcher(
       'messages',
@@ -237,6 +239,7 @@ export class DurableEngine implements DurableClient {
     what: string,
     send: (items: readonly I[]) => Promise<readonly (O | Again)[]>,
     measure: (item: I) => { readonly rows: number; readonly bytes: number },
+    lanes = 1,
   ): Batcher<I, O> {
     const { scheduler, logger } = this.settings.runtime;
     return new Batcher({
@@ -246,6 +249,7 @@ export class DurableEngine implements DurableClient {
       scheduler,
       logger,
       retryable: () => this.phase !== 'stopped',
+      lanes,
     });
   }
 

@@ -39,7 +39,7 @@ const PASS_ROOT =
 export function connectionOf(db: unknown, options: ConnectionOptions): Connection {
   const client = requireClient(db);
   if (!isPgPool(client)) return sqliteConnection(requireUsable(client), options);
-  const capabilities = { durable: true, shared: true };
+  const capabilities = { durable: true, shared: true, writeLanes: 2 };
   return {
     executor: new PostgresExecutor({ ...options, connect: (ms) => new PoolLink(client, ms) }),
     capabilities,
@@ -50,7 +50,7 @@ function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Con
   const file = fileOf(shared);
   if (file === '') {
     const connect = () => ({ driver: shared, owned: false });
-    const capabilities = { durable: false, shared: false };
+    const capabilities = { durable: false, shared: false, writeLanes: 1 };
     return { executor: new SqliteExecutor({ ...options, connect }), capabilities };
   }
   const Driver = shared.constructor as DriverClass;
@@ -58,7 +58,7 @@ function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Con
     driver: new Driver(file, { timeout: 0, fileMustExist: true }),
     owned: true,
   });
-  const capabilities = { durable: true, shared: true };
+  const capabilities = { durable: true, shared: true, writeLanes: 1 };
   return { executor: new SqliteExecutor({ ...options, connect }), capabilities };
 }
 

@@ -90,7 +90,7 @@ describe('a database file', () => {
     }
     const client = new WatchedDatabase(file);
     const store = new DrizzleStateStore(drizzle(client));
-    expect(store.capabilities).toEqual({ durable: true, shared: true });
+    expect(store.capabilities).toEqual({ durable: true, shared: true, writeLanes: 1 });
     await store.migrate();
     const [theirs, ours] = opened;
     expect(theirs).toBe(client);
@@ -162,7 +162,7 @@ describe('a database in memory', () => {
   });
 
   test('is used through the application’s handle, which stays open', async () => {
-    expect(store.capabilities).toEqual({ durable: false, shared: false });
+    expect(store.capabilities).toEqual({ durable: false, shared: false, writeLanes: 1 });
     await create(store, 'r1');
     expect(client.prepare('select epoch from durable_runs').get()).toEqual({ epoch: 0n });
     expect(await store.getRun('r1')).toMatchObject({ epoch: 0 });

@@ -57,3 +57,42 @@ test('a batcher that is killed sends nothing again', async () => {
   await new Promise((resolve) => scheduler.setTimer(() => resolve(undefined), 50));
   expect(batches).toHaveLength(sent);
 });
+
+test('two lanes: a second batch goes out beside the first, if it is worth a call', async () => {
+  const calls: { readonly items: readonly number[]; readonly end: () => void }[] = [];
+  const batcher = new Batcher<number, number>({
+    what: 'items',
+    send: (items) =>
+      new Promise((resolve) => {
+        calls.push({ items, end: () => resolve(items) });
+      }),
+    measure: () => ({ rows: 1, bytes: 1 }),
+    scheduler,
+    logger: consoleLogger,
+    retryable: () => true,
+    lanes: 2,
+  });
+  const done: number[] = [];
+  const add = (from: number, to: number): void => {
+    for (let item = from; item < to; item += 1) batcher.add(item, () => done.push(item));
+  };
+  add(0, 300);
+  await expect.poll(() => calls.length).toBe(2);
+  expect(calls.map(({ items }) => [items[0], items.length])).toEqual([
+    [0, 128],
+    [128, 128],
+  ]);
+  calls[1]?.end();
+  // 44 are left: enough to go out beside the first batch.
+  await expect.poll(() => calls.length).toBe(3);
+  expect(done).toHaveLength(128);
+  calls[2]?.end();
+  await expect.poll(() => done.length).toBe(172);
+  add(300, 310);
+  calls[0]?.end();
+  await expect.poll(() => calls.length).toBe(4);
+  expect(calls[3]?.items).toHaveLength(10);
+  calls[3]?.end();
+  await batcher.whenIdle();
+  expect(done).toHaveLength(310);
+});

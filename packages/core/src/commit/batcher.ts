@@ -1,11 +1,15 @@
 /**
  * Group commit: what many callers want written goes to the store together.
  *
- * G1. One call to the store is in flight at a time; everything that is queued when it returns is the next batch. There
- *     is no timer: a lone item goes out as soon as the work that is ready now has run.
- * G2. Items go out in the order in which they came.
- * G3. A batch whose call fails has an unknown outcome. It is sent again, unchanged and before anything newer, until
- *     the store answers: the port's calls are idempotent (see `StateStore`), so sending again is the read-back.
+ * G1. As many calls to the store are in flight as there are lanes; everything that is queued when one returns is the
+ *     next batch. There is no timer: a lone item goes out as soon as the work that is ready now has run. With two lanes,
+ *     the store works on one batch while this process works on the answers of the other; the second is used only for
+ *     batches that are worth a call.
+ * G2. Items go out in the order in which they came. With several lanes, two that are under way at once may become
+ *     durable in either order: whoever needs an order adds the second item when the first is done.
+ * G3. A batch whose call fails has an unknown outcome. It is sent again, unchanged and before anything newer in its
+ *     lane, until the store answers: the port's calls are idempotent (see `StateStore`), so sending again is the
+ *     read-back.
  * G4. An item that the store could not take for the moment is sent again after a pause, with whatever is queued then.
  *     The others do not wait for it.
  */
@@ -27,6 +31,8 @@ export interface BatcherOptions<I, O> {
   readonly logger: Logger;
   /** Whether a failed batch is still worth sending. `false` drops it: every item's `done` gets the error. */
   readonly retryable: (error: unknown) => boolean;
+  /** Calls to the store at once. @default 1 */
+  readonly lanes?: number;
 }
 
 interface Entry<I, O> {
@@ -36,6 +42,10 @@ interface Entry<I, O> {
 
 const MAX_ROWS = 1_000;
 const MAX_BYTES = 1_000_000;
+/** Items of a batch where there are several lanes: one must not take all that would have kept two busy. */
+const MAX_LANE_ITEMS = 128;
+/** Fewer wait for the call that is in flight: a call of their own would cost more than it gains. */
+const MIN_EXTRA_LANE_ITEMS = 32;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 2_000;
 const AGAIN_MS = 10;
@@ -43,10 +53,12 @@ const AGAIN_MS = 10;
 export class Batcher<I, O> {
   private readonly options: BatcherOptions<I, O>;
   private queue: Entry<I, O>[] = [];
-  private inFlight = false;
+  private readonly lanes: number;
+  private inFlight = 0;
   private scheduled = false;
   private stopped = false;
-  private retryTimer: TimerHandle | null = null;
+  /** Of batches that are sent again. */
+  private readonly retryTimers = new Set<TimerHandle>();
   /** To be sent again when `againTimer` rings. */
   private postponed: Entry<I, O>[] = [];
   private againTimer: TimerHandle | null = null;
@@ -54,6 +66,7 @@ export class Batcher<I, O> {
 
   constructor(options: BatcherOptions<I, O>) {
     this.options = options;
+    this.lanes = options.lanes ?? 1;
   }
 
   /** Queues an item. `done` is called once: with the store's answer, or with the error that made it hopeless. */
@@ -71,7 +84,7 @@ export class Batcher<I, O> {
 
   /** Whether nothing is queued, in flight or to be sent again. */
   get isIdle(): boolean {
-    return !this.inFlight && this.queue.length === 0 && this.postponed.length === 0;
+    return this.inFlight === 0 && this.queue.length === 0 && this.postponed.length === 0;
   }
 
   /** Resolves when nothing is queued or in flight. */
@@ -85,13 +98,13 @@ export class Batcher<I, O> {
     this.stopped = true;
     this.queue = [];
     this.postponed = [];
-    for (const timer of [this.retryTimer, this.againTimer]) {
-      if (timer !== null) this.options.scheduler.clearTimer(timer);
-    }
+    const { scheduler } = this.options;
+    for (const timer of this.retryTimers) scheduler.clearTimer(timer);
+    if (this.againTimer !== null) scheduler.clearTimer(this.againTimer);
   }
 
   private schedule(): void {
-    if (this.scheduled || this.inFlight || this.stopped) return;
+    if (this.scheduled || this.stopped || !this.hasRoom()) return;
     this.scheduled = true;
     inRootContext(() =>
       this.options.scheduler.soon(() => {
@@ -101,26 +114,34 @@ export class Batcher<I, O> {
     );
   }
 
+  /** Whether what is queued may go out beside what is in flight. */
+  private hasRoom(): boolean {
+    if (this.inFlight === 0) return true;
+    return this.inFlight < this.lanes && this.queue.length >= MIN_EXTRA_LANE_ITEMS;
+  }
+
   private flush(): void {
-    if (this.inFlight || this.stopped) return;
+    if (this.stopped || !this.hasRoom()) return;
     const batch = this.takeBatch();
     if (batch.length === 0) {
       this.becomeIdle();
       return;
     }
-    this.inFlight = true;
+    this.inFlight += 1;
     this.send(batch, FIRST_RETRY_MS);
+    if (this.queue.length > 0) this.schedule();
   }
 
   private takeBatch(): readonly Entry<I, O>[] {
     let rows = 0;
     let bytes = 0;
     let count = 0;
+    const maxCount = this.lanes > 1 ? MAX_LANE_ITEMS : Number.POSITIVE_INFINITY;
     for (const { item } of this.queue) {
       const size = this.options.measure(item);
       rows += size.rows;
       bytes += size.bytes;
-      if (count > 0 && (rows > MAX_ROWS || bytes > MAX_BYTES)) break;
+      if (count > 0 && (rows > MAX_ROWS || bytes > MAX_BYTES || count >= maxCount)) break;
       count += 1;
     }
     if (count === this.queue.length) {
@@ -141,7 +162,7 @@ export class Batcher<I, O> {
 
   private answer(batch: readonly Entry<I, O>[], results: readonly (O | Again)[]): void {
     if (this.stopped) return;
-    this.inFlight = false;
+    this.inFlight -= 1;
     for (const [index, entry] of batch.entries()) {
       const result = results[index];
       if (result === AGAIN) this.postponed.push(entry);
@@ -165,7 +186,7 @@ export class Batcher<I, O> {
     if (this.stopped) return;
     const { what, logger, scheduler, retryable } = this.options;
     if (!retryable(error)) {
-      this.inFlight = false;
+      this.inFlight -= 1;
       for (const { done } of batch) done(undefined, error);
       this.flushNext();
       return;
@@ -173,11 +194,12 @@ export class Batcher<I, O> {
     logger.warn(`Writing ${batch.length} ${what} failed; trying again in ${retryMs} ms.`, {
       error,
     });
-    this.retryTimer = scheduler.setTimer(() => {
-      this.retryTimer = null;
+    const timer = scheduler.setTimer(() => {
+      this.retryTimers.delete(timer);
       if (retryable(error)) this.send(batch, Math.min(retryMs * 2, MAX_RETRY_MS));
       else this.failed(batch, error, retryMs);
     }, retryMs);
+    this.retryTimers.add(timer);
   }
 
   private flushNext(): void {

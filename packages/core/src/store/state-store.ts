@@ -41,6 +41,8 @@ export interface StoreCapabilities {
   readonly durable: boolean;
   /** Whether other processes can share it. */
   readonly shared: boolean;
+  /** How many batches of turns, and of starts, are worth sending to it at once: 1 where there is one writer. */
+  readonly writeLanes: number;
 }
 
 /** Answer to one created run. `existing` carries what is stored, for the caller to detect a conflict. */

@@ -51,7 +51,7 @@ export interface InMemoryStateStoreOptions {
 /** Keeps all state in this process's memory. Not durable, not shared with other processes. */
 export class InMemoryStateStore implements StateStore {
   readonly name = 'in-memory';
-  readonly capabilities = { durable: false, shared: false } as const;
+  readonly capabilities = { durable: false, shared: false, writeLanes: 1 } as const;
   readonly #tables = createTables();
   readonly #clock: { now(): number };
 
