@@ -10,13 +10,14 @@ interface PgTypes {
   getTypeParser(oid: number, format?: string): (value: string) => unknown;
 }
 
-/** A statement, sent without a name: PostgreSQL plans it for these parameters. */
+/** A statement. Without a name, PostgreSQL plans it for these parameters. */
 export interface PgQuery {
+  readonly name?: string;
   readonly text: string;
   readonly values?: unknown[];
   readonly types?: PgTypes;
   /** Milliseconds, on the client's clock. */
-  readonly query_timeout?: number;
+  readonly query_timeout?: number | undefined;
 }
 
 type ErrorListener = (error: Error) => void;

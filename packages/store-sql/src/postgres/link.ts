@@ -1,9 +1,17 @@
 /** The way from the executor to a PostgreSQL: a pool of pg, or an ORM that does not let anybody below it. */
-import { isLost, type PgClient, type PgConnection, type PgPool } from './driver.js';
+import {
+  isLost,
+  type PgClient,
+  type PgConnection,
+  type PgPool,
+  type PgQuery,
+  type PgResult,
+} from './driver.js';
+import { PreparedStatements } from './prepared.js';
 
 export interface PostgresLink {
-  /** Lends a connection for one statement. */
-  statement<T>(work: (connection: PgConnection) => Promise<T>): Promise<T>;
+  /** Sends one statement, which is a transaction of its own. Its plan may be kept under the name. */
+  statement(name: string, query: PgQuery): Promise<PgResult>;
   /**
    * Runs the work in a transaction: committed when it resolves, rolled back when it rejects.
    *
@@ -23,6 +31,7 @@ const heard = new WeakSet<PgPool>();
 export class PoolLink implements PostgresLink {
   readonly #pool: PgPool;
   readonly #timeoutMs: number;
+  readonly #prepared = new PreparedStatements();
 
   /** @param timeoutMs how long the end of a transaction may take, on the client's clock */
   constructor(pool: PgPool, timeoutMs: number) {
@@ -34,10 +43,10 @@ export class PoolLink implements PostgresLink {
     pool.on('error', ignore);
   }
 
-  async statement<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
+  async statement(name: string, query: PgQuery): Promise<PgResult> {
     const client = await this.#lend();
     try {
-      const result = await work(client);
+      const result = await this.#prepared.send(client, name, query);
       giveBack(client);
       return result;
     } catch (error) {

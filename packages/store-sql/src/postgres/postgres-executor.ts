@@ -1,7 +1,7 @@
 /**
  * Transactions on a `pg.Pool`. Those that may write run at READ COMMITTED, and the scripts take the locks that they need;
- * what only reads runs on one snapshot. Statements are sent without a name: a plan that was made while a table was empty
- * would be kept as it grows.
+ * what only reads runs on one snapshot. The statements of scripts are sent without a name: they are many, and a plan that
+ * was made while a table was empty would be kept as it grows. Those of the hot path see to that (`prepared.ts`).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dialect } from '../dialect/dialect.js';
@@ -16,6 +16,7 @@ import {
   isRetryable,
   isUnavailable,
   type PgConnection,
+  plainTypes,
 } from './driver.js';
 import type { PostgresLink } from './link.js';
 import { PostgresSession } from './postgres-session.js';
@@ -49,6 +50,7 @@ export class PostgresExecutor implements SqlExecutor {
   readonly #timeoutMs: number;
   readonly #writing: TransactionKind;
   readonly #reading: TransactionKind;
+  readonly #texts = new WeakMap<Query<unknown>, string>();
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
   #lastNow = 0;
@@ -78,13 +80,15 @@ export class PostgresExecutor implements SqlExecutor {
   }
 
   statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
-    const text = postgres.textOf(statement);
-    return this.#repeat(() =>
-      this.#link.statement(async (connection) => {
-        const { rows } = await this.#session(connection).send(text, [...params]);
-        return rows as readonly Row[];
-      }),
-    );
+    const text = this.#textOf(statement);
+    const query = { text, types: plainTypes, query_timeout: this.#timeoutMs };
+    return this.#repeat(async () => {
+      const { rows } = await this.#link.statement(statement.name, {
+        ...query,
+        values: [...params],
+      });
+      return rows as readonly Row[];
+    });
   }
 
   classify(error: unknown): FailureKind {
@@ -115,6 +119,12 @@ export class PostgresExecutor implements SqlExecutor {
       await session.begin([...opening, ...settings]);
       return await run(session, script());
     });
+  }
+
+  #textOf(statement: Query<unknown>): string {
+    const text = this.#texts.get(statement) ?? postgres.textOf(statement);
+    this.#texts.set(statement, text);
+    return text;
   }
 
   #session(client: PgConnection): PostgresSession {

@@ -1,0 +1,47 @@
+import { PoolLink } from '@dudousxd/nestjs-durable-store-sql';
+import { Pool } from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+
+const server = inject('postgresUrl');
+
+describe.skipIf(server === undefined)('statements that are kept prepared', () => {
+  let pool: Pool;
+  let link: PoolLink;
+  const statement = { text: 'select $1::text as value', values: ['x'] };
+  const send = async (): Promise<unknown> => (await link.statement('probe', statement)).rows[0];
+
+  async function prepared(): Promise<readonly unknown[]> {
+    const { rows } = await pool.query('select name from pg_prepared_statements order by name');
+    return (rows as readonly { readonly name: string }[]).map(({ name }) => name);
+  }
+
+  beforeAll(() => {
+    pool = new Pool({ connectionString: server, max: 1 });
+    link = new PoolLink(pool, 10_000);
+  });
+  afterAll(() => pool.end());
+
+  test('are prepared anew after 10 and 100 uses: no plan stays while its tables grow', async () => {
+    for (let use = 0; use < 10; use += 1) await send();
+    expect(await prepared()).toEqual(['durable_probe_1']);
+    for (let use = 0; use < 100; use += 1) await send();
+    expect(await prepared()).toEqual(['durable_probe_2']);
+    expect(await send()).toEqual({ value: 'x' });
+    expect(await prepared()).toEqual(['durable_probe_3']);
+  });
+
+  test('go without a name where a pooler gives every transaction another connection', async () => {
+    await send();
+    // What such a connection looks like: it knows none of the names.
+    await pool.query('deallocate all');
+    expect(await send()).toEqual({ value: 'x' });
+    expect(await send()).toEqual({ value: 'x' });
+    expect(await prepared()).toEqual([]);
+  });
+
+  test('fail like any other', async () => {
+    const broken = { text: "select 1 / $1::int as value", values: [0] };
+    await expect(link.statement('broken', broken)).rejects.toMatchObject({ code: '22012' });
+    expect(await send()).toEqual({ value: 'x' });
+  });
+});
