@@ -1,10 +1,14 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const packagesDir = join(import.meta.dirname, 'packages');
 
-const postgresService = join(import.meta.dirname, 'scripts/services/vitest-postgres.mjs');
+const servicesDir = join(import.meta.dirname, 'scripts/services');
+
+/** `orders.postgres.test.ts` is tested with a PostgreSQL, `orders.mariadb.mysql.test.ts` with both of these. */
+const SERVICE = '{postgres,mariadb,mysql,redis}';
+const SERVICES_IN_NAME = /\.((?:(?:postgres|mariadb|mysql|redis)\.)+)test\.(?:ts|mjs)$/;
 
 interface Manifest {
   readonly name: string;
@@ -30,9 +34,33 @@ const sourceAliases = packages.flatMap(({ root, manifest }) =>
   }),
 );
 
-/** The servers that the tests of a package need; started once per run. */
-function servicesOf(dir: string): string[] {
-  return dir === 'store-drizzle' ? [postgresService] : [];
+/**
+ * The test projects of a folder: one for the files that need no server, and one for every set of servers in file names.
+ * A project's servers are started when one of its files is selected.
+ */
+function projectsOf(
+  name: string,
+  root: string,
+  include: readonly string[],
+): TestProjectInlineConfiguration[] {
+  const named = globSync([...include], { cwd: root }).map(
+    (path) => SERVICES_IN_NAME.exec(path)?.[1],
+  );
+  const sets = [...new Set(named.filter((services) => services !== undefined))].sort();
+  return ['', ...sets].map((services) => ({
+    extends: true as const,
+    root,
+    test: {
+      name: services === '' ? name : `${name}:${services.slice(0, -1)}`,
+      include: include.map((pattern) => pattern.replace('*.test', `*.${services}test`)),
+      exclude: include.map((pattern) => pattern.replace('*.test', `*.${SERVICE}.${services}test`)),
+      ...(services === '' ? {} : withServers(services.slice(0, -1).split('.'))),
+    },
+  }));
+}
+
+function withServers(testServices: readonly string[]) {
+  return { globalSetup: [join(servicesDir, 'vitest-setup.mjs')], provide: { testServices } };
 }
 
 export default defineConfig({
@@ -41,22 +69,16 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    reporters: ['default', ['json', { outputFile: join(import.meta.dirname, '.tmp/vitest.json') }]],
+    reporters: [
+      'default',
+      ['json', { outputFile: join(import.meta.dirname, '.tmp/vitest.json') }],
+      join(servicesDir, 'vitest-reporter.mjs'),
+    ],
     projects: [
-      ...packages.map(({ dir, root }) => ({
-        extends: true as const,
-        root,
-        test: {
-          name: dir,
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          globalSetup: servicesOf(dir),
-        },
-      })),
-      {
-        extends: true as const,
-        root: join(import.meta.dirname, 'scripts'),
-        test: { name: 'scripts', include: ['*.test.mjs'] },
-      },
+      ...packages.flatMap(({ dir, root }) =>
+        projectsOf(dir, root, ['src/**/*.test.ts', 'test/**/*.test.ts']),
+      ),
+      ...projectsOf('scripts', join(import.meta.dirname, 'scripts'), ['**/*.test.mjs']),
     ],
   },
 });

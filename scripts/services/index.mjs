@@ -1,13 +1,8 @@
 // The servers that tests need: each is started once per process, however many test projects ask for it, and stopped when
 // the last of them is done.
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { rootDir } from '../workspace.mjs';
 import { MissingServiceError } from './missing-service.mjs';
-import { startPostgres } from './postgres.mjs';
-
-const STARTERS = { postgres: startPostgres };
-const servicesDir = join(rootDir, '.tmp/services');
+import { SERVICES } from './services.mjs';
+import { startService } from './start-service.mjs';
 
 /** Test projects load this file each for itself. */
 const REGISTRY = Symbol.for('durable.test-services');
@@ -20,12 +15,11 @@ const running = globalThis[REGISTRY];
  * With `CI=true` a service that is missing is a failure; at a desk it says so and answers with undefined, and the tests
  * that need it are skipped.
  *
- * @param {keyof typeof STARTERS} name
+ * @param {keyof typeof SERVICES} name
  * @returns {Promise<{ url: string | undefined, release(): Promise<void> }>}
  */
 export async function useService(name) {
-  const shared = running.get(name) ?? { users: 0, service: start(name) };
-  running.set(name, shared);
+  const shared = sharedService(name);
   shared.users += 1;
   const { url, stop } = await shared.service;
   const release = async () => {
@@ -37,39 +31,26 @@ export async function useService(name) {
   return { url, release };
 }
 
-async function start(name) {
-  removeLeftovers();
+/** Begins to start services that will be used: side by side, instead of each when its first user comes. */
+export function expectServices(names) {
+  for (const name of names) {
+    // Who uses it hears of a failure.
+    void Promise.allSettled([sharedService(name).service]);
+  }
+}
+
+function sharedService(name) {
+  const shared = running.get(name) ?? { users: 0, service: start(SERVICES[name]) };
+  running.set(name, shared);
+  return shared;
+}
+
+async function start(service) {
   try {
-    return await STARTERS[name](join(servicesDir, `${name}-${process.pid}`));
+    return await startService(service);
   } catch (error) {
     if (!(error instanceof MissingServiceError) || process.env.CI) throw error;
-    console.warn(`SKIPPED: the tests on ${name}. ${error.message}`);
+    console.warn(`SKIPPED: the tests on ${service.title}. ${error.message}`);
     return { url: undefined, stop: async () => {} };
-  }
-}
-
-/** Folders of processes that were killed; their servers have ended with them. */
-function removeLeftovers() {
-  for (const entry of entriesOf(servicesDir)) {
-    const pid = Number(entry.split('-').at(-1));
-    if (!isAlive(pid)) rmSync(join(servicesDir, entry), { recursive: true, force: true });
-  }
-}
-
-function entriesOf(folder) {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
   }
 }

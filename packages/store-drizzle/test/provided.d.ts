@@ -1,8 +1,0 @@
-import 'vitest';
-
-declare module 'vitest' {
-  export interface ProvidedContext {
-    /** A database whose user may create others; undefined where there is none. */
-    readonly postgresUrl: string | undefined;
-  }
-}
