@@ -7,8 +7,8 @@ const server = inject('postgresUrl');
 describe.skipIf(server === undefined)('statements that are kept prepared', () => {
   let pool: Pool;
   let link: PoolLink;
-  const statement = { text: 'select $1::text as value', values: ['x'] };
-  const send = async (): Promise<unknown> => (await link.statement('probe', statement)).rows[0];
+  const text = 'select $1::text as value';
+  const send = async (): Promise<unknown> => (await link.statement('probe', text, ['x'])).rows[0];
 
   async function prepared(): Promise<readonly unknown[]> {
     const { rows } = await pool.query('select name from pg_prepared_statements order by name');
@@ -40,8 +40,8 @@ describe.skipIf(server === undefined)('statements that are kept prepared', () =>
   });
 
   test('fail like any other', async () => {
-    const broken = { text: "select 1 / $1::int as value", values: [0] };
-    await expect(link.statement('broken', broken)).rejects.toMatchObject({ code: '22012' });
+    const broken = link.statement('broken', 'select 1 / $1::int as value', [0]);
+    await expect(broken).rejects.toMatchObject({ code: '22012' });
     expect(await send()).toEqual({ value: 'x' });
   });
 });

@@ -42,6 +42,27 @@ export interface PgPool {
   readonly totalCount: number;
 }
 
+/** The answer to one statement. */
+export interface PgAnswer {
+  readonly rows: readonly unknown[];
+}
+
+/** Sends one statement with its parameters. Integers come back as numbers, everything else as text or null. */
+export type PgSend = (text: string, values?: unknown[]) => Promise<PgAnswer>;
+
+/**
+ * Statements on one client of `pg`.
+ *
+ * @param timeoutMs of one statement, on the client's clock; absent = none
+ */
+export function sendOver(client: PgConnection, timeoutMs?: number): PgSend {
+  const limit = timeoutMs === undefined ? {} : { query_timeout: timeoutMs };
+  return (text, values) => {
+    const query = { text, types: plainTypes, ...limit };
+    return client.query(values === undefined ? query : { ...query, values });
+  };
+}
+
 /** Whether the value is a pool of `pg`, and not a single client. */
 export function isPgPool(value: unknown): value is PgPool {
   if (typeof value !== 'object' || value === null) return false;

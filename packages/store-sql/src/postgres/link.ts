@@ -1,17 +1,18 @@
 /** The way from the executor to a PostgreSQL: a pool of pg, or an ORM that does not let anybody below it. */
 import {
   isLost,
+  type PgAnswer,
   type PgClient,
-  type PgConnection,
   type PgPool,
-  type PgQuery,
-  type PgResult,
+  type PgSend,
+  plainTypes,
+  sendOver,
 } from './driver.js';
 import { PreparedStatements } from './prepared.js';
 
 export interface PostgresLink {
   /** Sends one statement, which is a transaction of its own. Its plan may be kept under the name. */
-  statement(name: string, query: PgQuery): Promise<PgResult>;
+  statement(name: string, text: string, values: unknown[]): Promise<PgAnswer>;
   /**
    * Runs the work in a transaction: committed when it resolves, rolled back when it rejects.
    *
@@ -20,7 +21,7 @@ export interface PostgresLink {
    */
   transaction<T>(
     begin: string,
-    work: (connection: PgConnection, opening: readonly string[]) => Promise<T>,
+    work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T>;
 }
 
@@ -33,7 +34,7 @@ export class PoolLink implements PostgresLink {
   readonly #timeoutMs: number;
   readonly #prepared = new PreparedStatements();
 
-  /** @param timeoutMs how long the end of a transaction may take, on the client's clock */
+  /** @param timeoutMs how long a statement may take, on the client's clock */
   constructor(pool: PgPool, timeoutMs: number) {
     this.#pool = pool;
     this.#timeoutMs = timeoutMs;
@@ -43,9 +44,10 @@ export class PoolLink implements PostgresLink {
     pool.on('error', ignore);
   }
 
-  async statement(name: string, query: PgQuery): Promise<PgResult> {
+  async statement(name: string, text: string, values: unknown[]): Promise<PgAnswer> {
     const client = await this.#lend();
     try {
+      const query = { text, values, types: plainTypes, query_timeout: this.#timeoutMs };
       const result = await this.#prepared.send(client, name, query);
       giveBack(client);
       return result;
@@ -57,28 +59,19 @@ export class PoolLink implements PostgresLink {
 
   async transaction<T>(
     begin: string,
-    work: (connection: PgConnection, opening: readonly string[]) => Promise<T>,
+    work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T> {
     const client = await this.#lend();
+    const send = sendOver(client, this.#timeoutMs);
     try {
-      const result = await work(client, [begin]);
-      await client.query({ text: 'commit', query_timeout: this.#timeoutMs });
+      const result = await work(send, [begin]);
+      await send('commit');
       giveBack(client);
       return result;
     } catch (error) {
       if (isLost(error)) giveBack(client, error);
-      else await this.#rollBack(client);
+      else await rollBack(client, send);
       throw error;
-    }
-  }
-
-  /** Where it cannot be rolled back, the server does it when the connection ends. */
-  async #rollBack(client: PgClient): Promise<void> {
-    try {
-      await client.query({ text: 'rollback', query_timeout: this.#timeoutMs });
-      giveBack(client);
-    } catch (error) {
-      giveBack(client, error);
     }
   }
 
@@ -91,6 +84,16 @@ export class PoolLink implements PostgresLink {
 }
 
 function ignore(): void {}
+
+/** Where it cannot be rolled back, the server does it when the connection ends. */
+async function rollBack(client: PgClient, send: PgSend): Promise<void> {
+  try {
+    await send('rollback');
+    giveBack(client);
+  } catch (error) {
+    giveBack(client, error);
+  }
+}
 
 /** Gives the client back to its pool; with an error, to be thrown away. */
 function giveBack(client: PgClient, error?: unknown): void {

@@ -10,14 +10,7 @@ import { StoreBusyError, StoreClosedError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
 import type { Script } from '../sql/script.js';
 import type { Params, Query } from '../sql/statement.js';
-import {
-  isLockTimeout,
-  isRefusal,
-  isRetryable,
-  isUnavailable,
-  type PgConnection,
-  plainTypes,
-} from './driver.js';
+import { isLockTimeout, isRefusal, isRetryable, isUnavailable, type PgSend } from './driver.js';
 import type { PostgresLink } from './link.js';
 import { PostgresSession } from './postgres-session.js';
 
@@ -47,7 +40,6 @@ export class PostgresExecutor implements SqlExecutor {
   readonly dialect: Dialect = postgres;
   readonly clock: (() => number) | null;
   readonly #link: PostgresLink;
-  readonly #timeoutMs: number;
   readonly #writing: TransactionKind;
   readonly #reading: TransactionKind;
   readonly #texts = new WeakMap<Query<unknown>, string>();
@@ -58,8 +50,7 @@ export class PostgresExecutor implements SqlExecutor {
   constructor({ connect, now, busyTimeoutMs = 10_000 }: PostgresExecutorOptions) {
     const statementTimeoutMs = busyTimeoutMs + STATEMENT_MARGIN_MS;
     this.clock = now ?? null;
-    this.#timeoutMs = statementTimeoutMs + CONNECTION_MARGIN_MS;
-    this.#link = connect(this.#timeoutMs);
+    this.#link = connect(statementTimeoutMs + CONNECTION_MARGIN_MS);
     const limit = `set local statement_timeout = ${statementTimeoutMs}`;
     this.#writing = {
       begin: 'begin isolation level read committed',
@@ -81,12 +72,8 @@ export class PostgresExecutor implements SqlExecutor {
 
   statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
     const text = this.#textOf(statement);
-    const query = { text, types: plainTypes, query_timeout: this.#timeoutMs };
     return this.#repeat(async () => {
-      const { rows } = await this.#link.statement(statement.name, {
-        ...query,
-        values: [...params],
-      });
+      const { rows } = await this.#link.statement(statement.name, text, [...params]);
       return rows as readonly Row[];
     });
   }
@@ -114,10 +101,10 @@ export class PostgresExecutor implements SqlExecutor {
   }
 
   #transaction<T>({ begin, settings }: TransactionKind, script: () => Script<T>): Promise<T> {
-    return this.#link.transaction(begin, async (connection, opening) => {
-      const session = this.#session(connection);
+    return this.#link.transaction(begin, async (send, opening) => {
+      const session = this.#session(send);
       await session.begin([...opening, ...settings]);
-      return await run(session, script());
+      return await session.run(script());
     });
   }
 
@@ -127,13 +114,12 @@ export class PostgresExecutor implements SqlExecutor {
     return text;
   }
 
-  #session(client: PgConnection): PostgresSession {
-    const timeoutMs = this.#timeoutMs;
+  #session(send: PgSend): PostgresSession {
     const neverBack = (now: number): number => {
       this.#lastNow = Math.max(this.#lastNow, now);
       return this.#lastNow;
     };
-    return new PostgresSession({ client, timeoutMs, now: this.clock ?? undefined, neverBack });
+    return new PostgresSession({ send, now: this.clock ?? undefined, neverBack });
   }
 }
 
@@ -155,10 +141,4 @@ async function repeat<T>(work: () => Promise<T>): Promise<T> {
       await delay(Math.random() * RETRY_JITTER_MS * tries);
     }
   }
-}
-
-async function run<T>(session: PostgresSession, script: Script<T>): Promise<T> {
-  let step = script.next();
-  while (!step.done) step = script.next(await session.answer(step.value));
-  return step.value;
 }

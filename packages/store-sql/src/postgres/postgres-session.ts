@@ -1,9 +1,9 @@
-/** One transaction on one client: the answers to a script's requests. */
+/** One transaction on one connection, whoever has opened it: the answers to a script's requests. */
 import { postgres } from '../dialect/postgres.js';
-import type { Request } from '../sql/script.js';
+import type { Request, Script } from '../sql/script.js';
 import type { Insert, Params, Statement } from '../sql/statement.js';
 import { batchOf, distinctParts, keyOf, ROW_NUMBER } from './batch-text.js';
-import { type PgConnection, type PgResult, plainTypes } from './driver.js';
+import type { PgAnswer, PgSend } from './driver.js';
 
 /** Sorts the locks of names away from everything else that may use advisory locks of two integers. */
 const TOKEN_LOCKS = 7_202_611;
@@ -18,46 +18,44 @@ type Row = Readonly<Record<string, unknown>>;
 type Each = { readonly statement: Statement; readonly params: readonly Params[] };
 
 export interface SessionOptions {
-  readonly client: PgConnection;
-  /** Of one statement, on the client's clock, in milliseconds. */
-  readonly timeoutMs: number;
+  /** Sends one statement inside the transaction. */
+  readonly send: PgSend;
   /** The time, where it is not the database's. */
-  readonly now: (() => number) | undefined;
+  readonly now?: (() => number) | undefined;
   /** Makes a time of this one that is not before any earlier answer. */
-  readonly neverBack: (now: number) => number;
+  readonly neverBack?: (now: number) => number;
 }
 
 export class PostgresSession {
-  readonly #client: PgConnection;
-  readonly #timeoutMs: number;
+  readonly #send: PgSend;
   readonly #now: (() => number) | undefined;
   readonly #neverBack: (now: number) => number;
   /** Until it is asked for. */
   #startedAt: number | undefined;
 
-  constructor({ client, timeoutMs, now, neverBack }: SessionOptions) {
+  constructor({ send, now, neverBack = (at) => at }: SessionOptions) {
     this.#neverBack = neverBack;
-    this.#client = client;
-    this.#timeoutMs = timeoutMs;
+    this.#send = send;
     this.#now = now;
   }
 
   /** Begins a transaction, and asks for the time on the way: most scripts want it first. */
   async begin(statements: readonly string[]): Promise<void> {
     if (this.#now) {
-      await this.send(statements.join('; '));
+      await this.#send(statements.join('; '));
       return;
     }
-    const answers: unknown = await this.send([...statements, CLOCK].join('; '));
+    const answers: unknown = await this.#send([...statements, CLOCK].join('; '));
     // Several statements without parameters have an answer each.
-    const last = Array.isArray(answers) ? (answers.at(-1) as PgResult | undefined) : undefined;
+    const last = Array.isArray(answers) ? (answers.at(-1) as PgAnswer | undefined) : undefined;
     if (last) this.#startedAt = this.#readTime(last);
   }
 
-  /** Sends one statement. */
-  send(text: string, values?: unknown[]): Promise<PgResult> {
-    const query = { text, types: plainTypes, query_timeout: this.#timeoutMs };
-    return this.#client.query(values === undefined ? query : { ...query, values });
+  /** Runs a script in the transaction. */
+  async run<T>(script: Script<T>): Promise<T> {
+    let step = script.next();
+    while (!step.done) step = script.next(await this.answer(step.value));
+    return step.value;
   }
 
   async answer(request: Request): Promise<unknown> {
@@ -77,7 +75,7 @@ export class PostgresSession {
       case 'lockRows':
         return (await this.#rows(request)).map(({ length }) => length > 0);
       case 'define':
-        return void (await this.send(request.text));
+        return void (await this.#send(request.text));
       default:
         return request satisfies never;
     }
@@ -86,12 +84,12 @@ export class PostgresSession {
   async #time(): Promise<number> {
     if (this.#now) return this.#neverBack(this.#now());
     const known = this.#startedAt;
-    if (known === undefined) return this.#readTime(await this.send(CLOCK));
+    if (known === undefined) return this.#readTime(await this.#send(CLOCK));
     this.#startedAt = undefined;
     return known;
   }
 
-  #readTime({ rows }: PgResult): number {
+  #readTime({ rows }: PgAnswer): number {
     const [row] = rows as readonly { readonly now: number }[];
     if (!row) throw new Error('the database did not say what time it is');
     return this.#neverBack(row.now);
@@ -100,11 +98,11 @@ export class PostgresSession {
   async #rows({ statement, params }: Each): Promise<readonly (readonly Row[])[]> {
     const [only] = params;
     if (params.length === 1 && only) {
-      const { rows } = await this.send(postgres.textOf(statement), [...only]);
+      const { rows } = await this.#send(postgres.textOf(statement), [...only]);
       return [rows as readonly Row[]];
     }
     const { text, values } = batchOf(postgres, statement, params);
-    const { rows } = await this.send(text, values);
+    const { rows } = await this.#send(text, values);
     const answers: Row[][] = params.map(() => []);
     for (const row of rows as readonly Row[]) answers[Number(row[ROW_NUMBER]) - 1]?.push(row);
     return answers;
@@ -116,7 +114,7 @@ export class PostgresSession {
   }: Extract<Request, { op: 'insertNew' }>): Promise<boolean[]> {
     const key = keyOf(statement);
     const { text, values } = batchOf(postgres, statement, params);
-    const { rows } = await this.send(`${text} returning ${key.join(', ')}`, values);
+    const { rows } = await this.#send(`${text} returning ${key.join(', ')}`, values);
     const isNew = new Set((rows as readonly Row[]).map((row) => keyText(key, (name) => row[name])));
     // Of several rows with one key, the first is the new one.
     return params.map((row) =>
@@ -127,17 +125,17 @@ export class PostgresSession {
   async #change({ statement, params }: Extract<Request, { op: 'change' }>): Promise<void> {
     const [only] = params;
     if (params.length === 1 && only) {
-      await this.send(postgres.textOf(statement), [...only]);
+      await this.#send(postgres.textOf(statement), [...only]);
       return;
     }
     for (const part of distinctParts(statement, params)) {
       const { text, values } = batchOf(postgres, statement, part);
-      await this.send(text, values);
+      await this.#send(text, values);
     }
   }
 
   async #lock(names: readonly Params[]): Promise<void> {
-    await this.send(LOCK_NAMES, [names.map((name) => JSON.stringify(name))]);
+    await this.#send(LOCK_NAMES, [names.map((name) => JSON.stringify(name))]);
   }
 }
 
