@@ -271,6 +271,6 @@ export interface StateStore {
   retry(request: RetryRequest): Promise<VerbOutcome>;
   /** Deletes a terminal run with its history; refused while it is not terminal. */
   deleteRun(runId: string): Promise<VerbOutcome>;
-  /** Removes up to `limit` expired signals and dead workers' rows; returns how many. */
+  /** Removes up to `limit` expired signals, those that expired first before others, then dead workers' rows; returns how many. */
   purge(limit: number): Promise<number>;
 }

@@ -89,7 +89,7 @@ export const CONSUME_SIGNAL = update('consumeSignal', {
 /** `[now, limit]` */
 export const EXPIRED_SIGNALS = query<{ readonly seq: number }>(
   'expiredSignals',
-  'select seq from durable_signals where expires_at <= ? order by expires_at limit ?',
+  'select seq from durable_signals where expires_at <= ? order by expires_at, namespace, token, id limit ?',
 );
 
 /** `[run id]` */

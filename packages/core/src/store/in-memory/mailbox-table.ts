@@ -39,14 +39,37 @@ export class MailboxTable {
     this.#waitedBy.delete(runId, mailbox);
   }
 
+  /** Forgets up to `limit` expired ids, those that expired first before others; returns how many. */
   purge(limit: number, now: number): number {
-    let purged = 0;
-    for (const [key, mailbox] of this.#mailboxes) {
-      purged += mailbox.purge(limit - purged, now);
+    const expired = [...this.#mailboxes].flatMap(([key, mailbox]) =>
+      mailbox.expired(now).map(([id, expiresAt]) => ({ key, mailbox, id, expiresAt })),
+    );
+    const first = expired.sort(byExpiry).slice(0, limit);
+    for (const { key, mailbox, id } of first) {
+      mailbox.forget(id);
       if (mailbox.isEmpty) this.#mailboxes.delete(key);
     }
-    return purged;
+    return first.length;
   }
+}
+
+interface Expired {
+  readonly mailbox: Mailbox;
+  readonly id: string;
+  readonly expiresAt: number;
+}
+
+function byExpiry(a: Expired, b: Expired): number {
+  return (
+    a.expiresAt - b.expiresAt ||
+    compare(a.mailbox.namespace, b.mailbox.namespace) ||
+    compare(a.mailbox.token, b.mailbox.token) ||
+    compare(a.id, b.id)
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 function mailboxKey(namespace: string, token: string): string {

@@ -75,14 +75,15 @@ export class Mailbox {
     if (at >= 0) this.#waits.splice(at, 1);
   }
 
-  /** Forgets up to `limit` expired ids with their payloads; returns how many. */
-  purge(limit: number, now: number): number {
-    const expired = [...this.#expiries].filter(([, expiresAt]) => expiresAt <= now).slice(0, limit);
-    for (const [id] of expired) {
-      this.#expiries.delete(id);
-      this.#dropPayload(id);
-    }
-    return expired.length;
+  /** Ids that are to be forgotten by now, and when each expired. */
+  expired(now: number): readonly (readonly [id: string, expiresAt: number])[] {
+    return [...this.#expiries].filter(([, expiresAt]) => expiresAt <= now);
+  }
+
+  /** Forgets an id, and its payload if nobody has consumed it. */
+  forget(id: string): void {
+    this.#expiries.delete(id);
+    this.#dropPayload(id);
   }
 
   get isEmpty(): boolean {

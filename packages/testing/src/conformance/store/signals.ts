@@ -145,6 +145,17 @@ export function describeSignals(storeTest: StoreTest): void {
       await bench.advance(900);
       expect(await bench.store.purge(10)).toBe(1);
     });
+
+    storeTest('purges what has expired first before other', async (bench) => {
+      await bench.signal('first', { id: 'later', ttlMs: 200 });
+      await bench.signal('second', { id: 'sooner', ttlMs: 100 });
+      await bench.advance(200);
+      expect(await bench.store.purge(1)).toBe(1);
+      // `sooner` is forgotten, and its next namesake lives; `later` is still there to be purged.
+      await bench.signal('second', { id: 'sooner', ttlMs: 1_000 });
+      expect(await bench.store.purge(10)).toBe(1);
+      expect(await bench.store.listSignals(NAMESPACE, 'second')).toHaveLength(1);
+    });
   });
 
   describe('signal: who gets what', () => {
