@@ -148,11 +148,11 @@ export interface LostRun extends RunHead {
   readonly last_seq: number | null;
 }
 
-/** `[worker, limit]` */
+/** `[worker, limit]`. Without those that somebody else has locked: one of them must not hold up the others. */
 export const LOCK_OWNED_IDS = query<unknown>(
   'lockOwnedIds',
   (d) =>
-    `select r.id from durable_runs r where r.worker = ? order by r.id limit ?${d.forUpdate('r')}`,
+    `select r.id from durable_runs r where r.worker = ? order by r.id limit ?${d.forUpdateSkipLocked('r')}`,
 );
 
 /** `[worker, limit]` */
@@ -160,7 +160,7 @@ export const LOCK_OWNED = query<LostRun>(
   'lockOwnedRuns',
   (d) =>
     `select ${columnsOf('r', [...HEAD_COLUMNS, 'crashes', 'crash_seq'])}, ${LAST_SEQ} as last_seq ` +
-    `from durable_runs r where r.worker = ? order by r.id limit ?${d.forUpdate('r')}`,
+    `from durable_runs r where r.worker = ? order by r.id limit ?${d.forUpdateSkipLocked('r')}`,
 );
 
 const LIVING =
