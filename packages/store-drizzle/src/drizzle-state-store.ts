@@ -1,16 +1,12 @@
-import { SqlStateStore } from '@dudousxd/nestjs-durable-store-sql';
-import { connectionOf, type DrizzleDatabase } from './connection.js';
+import {
+  type ConnectionOptions,
+  connectionOver,
+  SqlStateStore,
+} from '@dudousxd/nestjs-durable-store-sql';
+import { type DrizzleDatabase, requireDriver } from './connection.js';
 
-export interface DrizzleStateStoreOptions {
-  /**
-   * How long a call waits for a lock that another connection holds, in milliseconds; then it fails with
-   * `StoreBusyError`.
-   * @default 10000
-   */
-  readonly busyTimeoutMs?: number;
-  /** The store's clock, in epoch milliseconds. For tests. @default the database's; on SQLite, Date.now */
-  readonly now?: () => number;
-}
+/** See `ConnectionOptions`. */
+export type DrizzleStateStoreOptions = ConnectionOptions;
 
 /**
  * Keeps workflows in the database of a Drizzle handle.
@@ -34,7 +30,7 @@ export class DrizzleStateStore extends SqlStateStore {
    * @throws UnsupportedHandleError for anything else, with what to pass instead
    */
   constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
-    const { executor, capabilities } = connectionOf(db, options);
+    const { executor, capabilities } = connectionOver(requireDriver(db), options);
     super(executor, { name: 'drizzle', capabilities });
   }
 }

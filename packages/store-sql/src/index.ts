@@ -1,3 +1,12 @@
+export {
+  type Connection,
+  type ConnectionOptions,
+  connectionOver,
+  DRIVER_NAMES,
+  describeHandle,
+  isNativeDriver,
+  type NativeDriver,
+} from './connection/connection.js';
 export type { ColumnKind, Dialect } from './dialect/dialect.js';
 export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';

@@ -1,0 +1,107 @@
+/** From a driver to the executor for it: what the adapters of all ORMs do once they have found the driver. */
+import type { StoreCapabilities } from '@dudousxd/nestjs-durable-core';
+import { UnsupportedHandleError } from '../errors.js';
+import { isPgPool, type PgPool } from '../postgres/driver.js';
+import { PoolLink } from '../postgres/link.js';
+import { PostgresExecutor } from '../postgres/postgres-executor.js';
+import type { SqlExecutor } from '../sql/executor.js';
+import { isSqliteDriver, type SqliteDriver } from '../sqlite/driver.js';
+import { SqliteExecutor } from '../sqlite/sqlite-executor.js';
+
+/** What the options of all stores have in common. */
+export interface ConnectionOptions {
+  /**
+   * How long a call waits for a lock that another connection holds, in milliseconds; then it fails with
+   * `StoreBusyError`.
+   * @default 10000
+   */
+  readonly busyTimeoutMs?: number;
+  /** The store's clock, in epoch milliseconds. For tests. @default the database's; on SQLite, Date.now */
+  readonly now?: () => number;
+}
+
+/** The drivers that there are executors for. */
+export type NativeDriver = SqliteDriver | PgPool;
+
+/** How the drivers are called in messages. */
+export const DRIVER_NAMES = 'better-sqlite3 and a Pool of node-postgres';
+
+export interface Connection {
+  readonly executor: SqlExecutor;
+  readonly capabilities: StoreCapabilities;
+}
+
+type SqliteDriverClass = new (
+  file: string,
+  options: { readonly timeout: number; readonly fileMustExist: boolean },
+) => SqliteDriver;
+
+/** Of a database server. */
+const SERVER: StoreCapabilities = { durable: true, shared: true, writeLanes: 2 };
+/** Of a SQLite file, which has one writer. */
+const FILE: StoreCapabilities = { durable: true, shared: true, writeLanes: 1 };
+/** Of a database that ends with its only handle. */
+const IN_MEMORY: StoreCapabilities = { durable: false, shared: false, writeLanes: 1 };
+
+/** Whether there is an executor for the value. */
+export function isNativeDriver(value: unknown): value is NativeDriver {
+  return isPgPool(value) || isSqliteDriver(value);
+}
+
+/**
+ * The store's connection over a driver that the application has opened, and that stays the application's.
+ *
+ * A SQLite file is opened again, with the same driver class, at the first use; a database in memory is shared.
+ *
+ * @throws UnsupportedHandleError for a SQLite handle that is closed or read-only
+ */
+export function connectionOver(driver: NativeDriver, options: ConnectionOptions): Connection {
+  if (isPgPool(driver)) {
+    const connect = (timeoutMs: number) => new PoolLink(driver, timeoutMs);
+    return { executor: new PostgresExecutor({ ...options, connect }), capabilities: SERVER };
+  }
+  return sqliteConnection(requireUsable(driver), options);
+}
+
+function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Connection {
+  const file = fileOf(shared);
+  if (file === '') {
+    const connect = () => ({ driver: shared, owned: false });
+    return { executor: new SqliteExecutor({ ...options, connect }), capabilities: IN_MEMORY };
+  }
+  const Driver = shared.constructor as SqliteDriverClass;
+  const connect = () => ({
+    driver: new Driver(file, { timeout: 0, fileMustExist: true }),
+    owned: true,
+  });
+  return { executor: new SqliteExecutor({ ...options, connect }), capabilities: FILE };
+}
+
+function requireUsable(driver: SqliteDriver): SqliteDriver {
+  if (!driver.open) {
+    const todo = 'Open it, and keep it open for as long as the store is used.';
+    throw new UnsupportedHandleError({ received: 'a database that is closed', todo });
+  }
+  if (driver.readonly) {
+    const todo = 'Open it without the option "readonly".';
+    throw new UnsupportedHandleError({ received: 'a database that is opened read-only', todo });
+  }
+  return driver;
+}
+
+/** Absolute path of the database file; empty for a database in memory or in a temporary file. */
+function fileOf(driver: SqliteDriver): string {
+  const databases = driver.pragma('database_list') as readonly {
+    readonly name: string;
+    readonly file: string;
+  }[];
+  return databases.find(({ name }) => name === 'main')?.file ?? '';
+}
+
+/** A few words for a value that was handed over in place of a handle. */
+export function describeHandle(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const { name } = value.constructor ?? {};
+  return name === undefined || name === 'Object' ? 'an object without a driver' : `a ${name}`;
+}
