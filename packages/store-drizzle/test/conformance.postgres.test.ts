@@ -1,16 +1,17 @@
 import { describeStoreConformance } from '@dudousxd/nestjs-durable-testing';
+import { PostgresFixtures } from 'store-fixtures';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
-import { PostgresDatabase } from './postgres-fixture.js';
+import { openPostgres } from './open.js';
 
 const server = inject('postgresUrl');
 
 describe.skipIf(server === undefined)('PostgreSQL', () => {
-  const database = new PostgresDatabase(server ?? '');
-  beforeAll(() => database.create());
-  afterAll(() => database.drop());
+  const fixtures = new PostgresFixtures(server ?? '', openPostgres);
+  beforeAll(() => fixtures.create());
+  afterAll(() => fixtures.drop());
 
   describeStoreConformance('drizzle on PostgreSQL', {
-    create: () => database.createFixture(),
+    create: () => fixtures.createFixture(),
     injectsFaults: true,
     randomSequences: 30,
   });

@@ -1,12 +1,13 @@
 import { describeStoreConformance } from '@dudousxd/nestjs-durable-testing';
-import { createFileFixture, createMemoryFixture } from './sqlite-fixture.js';
+import { createFileFixture, createMemoryFixture } from 'store-fixtures';
+import { openSqlite } from './open.js';
 
 describeStoreConformance('drizzle on a SQLite file', {
-  create: createFileFixture,
+  create: () => createFileFixture(openSqlite),
   injectsFaults: true,
   randomSequences: 60,
 });
 describeStoreConformance('drizzle on SQLite in memory', {
-  create: createMemoryFixture,
+  create: () => createMemoryFixture(openSqlite),
   randomSequences: 60,
 });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import { makeScratchFolder } from 'store-fixtures';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { makeScratchFolder } from './scratch.js';
 
 const HOOKS = new URL('../../testing/scripts/source-hooks.mjs', import.meta.url).href;
 const WRITER = fileURLToPath(new URL('./writer-process.ts', import.meta.url));

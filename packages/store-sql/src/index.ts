@@ -7,6 +7,7 @@ export {
   isNativeDriver,
   type NativeDriver,
 } from './connection/connection.js';
+export { type LateDriver, lateConnection } from './connection/late-connection.js';
 export type { ColumnKind, Dialect } from './dialect/dialect.js';
 export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';

@@ -37,11 +37,11 @@ type SqliteDriverClass = new (
 ) => SqliteDriver;
 
 /** Of a database server. */
-const SERVER: StoreCapabilities = { durable: true, shared: true, writeLanes: 2 };
+export const SERVER: StoreCapabilities = { durable: true, shared: true, writeLanes: 2 };
 /** Of a SQLite file, which has one writer. */
-const FILE: StoreCapabilities = { durable: true, shared: true, writeLanes: 1 };
+export const FILE: StoreCapabilities = { durable: true, shared: true, writeLanes: 1 };
 /** Of a database that ends with its only handle. */
-const IN_MEMORY: StoreCapabilities = { durable: false, shared: false, writeLanes: 1 };
+export const IN_MEMORY: StoreCapabilities = { durable: false, shared: false, writeLanes: 1 };
 
 /** Whether there is an executor for the value. */
 export function isNativeDriver(value: unknown): value is NativeDriver {

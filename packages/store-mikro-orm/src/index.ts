@@ -1,0 +1,2 @@
+export { MikroOrmStateStore, type MikroOrmStateStoreOptions } from './mikro-orm-state-store.js';
+export type { MikroOrm, MikroOrmEntityManager } from './orm.js';
