@@ -36,15 +36,22 @@ const SUPPORTED: Readonly<Record<string, Dialect>> = { pg: postgres, 'better-sql
  */
 export function lateDriverOf(handle: unknown): LateDriver {
   const em = requireEntityManager(handle);
-  const packages = em.getDriver().getDependencies();
+  const dialect = dialectOf(em.getDriver().getDependencies());
+  return { dialect, database: em.config.get('dbName'), connect: () => requireDriver(em) };
+}
+
+/**
+ * The dialect of a MikroORM driver, by the packages that it depends on.
+ *
+ * @throws UnsupportedHandleError
+ */
+export function dialectOf(packages: readonly string[]): Dialect {
   const name = packages.find((dependency) => dependency in SUPPORTED);
   const dialect = SUPPORTED[name ?? ''];
-  if (dialect === undefined) {
-    const received = `MikroORM over ${packages.join(' and ')}`;
-    const todo = `It supports @mikro-orm/postgresql and @mikro-orm/sqlite so far. ${PASS_ORM}`;
-    throw new UnsupportedHandleError({ received, todo });
-  }
-  return { dialect, database: em.config.get('dbName'), connect: () => requireDriver(em) };
+  if (dialect !== undefined) return dialect;
+  const received = `MikroORM over ${packages.join(' and ')}`;
+  const todo = 'It supports @mikro-orm/postgresql and @mikro-orm/sqlite so far.';
+  throw new UnsupportedHandleError({ received, todo });
 }
 
 function requireEntityManager(handle: unknown): MikroOrmEntityManager {
@@ -74,8 +81,18 @@ function explain(value: unknown): { readonly received: string; readonly todo: st
 }
 
 async function requireDriver(em: MikroOrmEntityManager): Promise<NativeDriver> {
-  const driver = await em.getConnection('write').getNativeClient();
+  const driver = await em.getConnection('write').getNativeClient().catch(refuseOwnKysely);
   if (isNativeDriver(driver)) return driver;
   const received = `MikroORM over ${describeHandle(driver)}`;
   throw new UnsupportedHandleError({ received, todo: `It supports ${DRIVER_NAMES} so far.` });
+}
+
+/** MikroORM does not know the driver below a Kysely that it was given. */
+function refuseOwnKysely(error: unknown): never {
+  const isKysely = error instanceof Error && /native client is not available/.test(error.message);
+  if (!isKysely) throw error;
+  const received = 'MikroORM over a Kysely client or dialect of your own (driverOptions)';
+  const todo =
+    'Give MikroORM the options of the connection instead, or make a second ORM for the store.';
+  throw new UnsupportedHandleError({ received, todo });
 }

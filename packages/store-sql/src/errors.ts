@@ -45,6 +45,21 @@ export class SchemaMissingError extends DurableError<{
   }
 }
 
+/** A migration was asked to drop tables that hold runs which have not ended. Nothing was dropped. */
+export class SchemaInUseError extends DurableError<{ readonly runs: number }> {
+  static {
+    brandErrorClass(this, 'SchemaInUseError');
+  }
+
+  constructor(runs: number) {
+    const what = runs === 1 ? '1 run that has not ended' : `${runs} runs that have not ended`;
+    super(
+      `The durable tables hold ${what}. Reverting this migration would lose them: let them end, or delete them first.`,
+      { code: 'SCHEMA_IN_USE', fields: { runs } },
+    );
+  }
+}
+
 /** What was handed over is no database handle that the store can work on. Raised where the store is made. */
 export class UnsupportedHandleError extends DurableError<{ readonly received: string }> {
   static {

@@ -13,6 +13,7 @@ export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';
 export { type ConflictClause, standardText } from './dialect/standard.js';
 export {
+  SchemaInUseError,
   SchemaMissingError,
   StoreBusyError,
   StoreClosedError,
@@ -29,7 +30,14 @@ export {
 export { PoolLink, type PostgresLink } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { migrateSchema, verifySchema } from './schema/migrate.js';
-export { SCHEMA_VERSION, schemaSql } from './schema/migrations.js';
+export {
+  COUNT_UNFINISHED_RUNS,
+  durableTables,
+  type MigrationStatements,
+  migrationStatements,
+  SCHEMA_VERSION,
+  schemaSql,
+} from './schema/migrations.js';
 export type { FailureKind, SqlExecutor } from './sql/executor.js';
 export type { Request, Script } from './sql/script.js';
 export type {

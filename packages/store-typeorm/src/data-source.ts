@@ -34,15 +34,25 @@ const SUPPORTED: Readonly<Record<string, { readonly dialect: Dialect; readonly f
 export function lateDriverOf(dataSource: unknown): LateDriver {
   const source = requireDataSource(dataSource);
   const { type, database } = source.options;
-  const supported = SUPPORTED[type];
-  if (supported === undefined) {
-    const received = `a DataSource of type "${type}"`;
-    const types = Object.keys(SUPPORTED).map((name) => `"${name}"`);
-    const todo = `It supports the types ${types.join(' and ')} so far. ${PASS_DATA_SOURCE}`;
-    throw new UnsupportedHandleError({ received, todo });
-  }
-  const { dialect, field } = supported;
+  const { dialect, field } = requireSupported(type);
   return { dialect, database, connect: async () => requireDriver(source, field) };
+}
+
+/**
+ * The dialect of a type of DataSource.
+ *
+ * @throws UnsupportedHandleError
+ */
+export function dialectOf(type: string): Dialect {
+  return requireSupported(type).dialect;
+}
+
+function requireSupported(type: string): { readonly dialect: Dialect; readonly field: string } {
+  const supported = SUPPORTED[type];
+  if (supported !== undefined) return supported;
+  const types = Object.keys(SUPPORTED).map((name) => `"${name}"`);
+  const todo = `It supports the types ${types.join(' and ')} so far.`;
+  throw new UnsupportedHandleError({ received: `a DataSource of type "${type}"`, todo });
 }
 
 function requireDataSource(value: unknown): TypeOrmDataSource {
@@ -59,8 +69,8 @@ function explain(value: unknown): { readonly received: string; readonly todo: st
   if (typeof value !== 'object' || value === null || !('constructor' in value)) {
     return { received: describeHandle(value), todo: PASS_DATA_SOURCE };
   }
-  if ('queryRunner' in value && 'transaction' in value) {
-    const isTransaction = value.queryRunner !== undefined;
+  if ('dataSource' in value && 'transaction' in value) {
+    const isTransaction = 'queryRunner' in value && value.queryRunner !== undefined;
     const received = isTransaction ? 'the EntityManager of a transaction' : 'an EntityManager';
     const why = isTransaction ? 'It would be gone when the transaction ends. ' : '';
     return { received, todo: `${why}${PASS_DATA_SOURCE}` };
