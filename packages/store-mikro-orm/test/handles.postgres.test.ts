@@ -22,7 +22,7 @@ describe.skipIf(server === undefined)('MikroORM on PostgreSQL', () => {
       preferReadReplicas: true,
     });
     const store = new MikroOrmStateStore(orm.em);
-    expect(store.capabilities).toEqual({ durable: true, shared: true });
+    expect(store.capabilities).toMatchObject({ durable: true, shared: true });
     await store.migrate();
     expect((await store.listRuns({ namespace: 'default' }, 10, null)).runs).toEqual([]);
     expect(await primary.execute(COUNT_OURS)).toEqual([{ n: 10 }]);

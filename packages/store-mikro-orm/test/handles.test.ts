@@ -136,7 +136,7 @@ describe('a database file', () => {
     }
     Object.defineProperty(theirs, 'constructor', { value: WatchedDatabase });
     const store = make(orm);
-    expect(store.capabilities).toEqual({ durable: true, shared: true });
+    expect(store.capabilities).toMatchObject({ durable: true, shared: true });
     await store.migrate();
     const [ours] = opened;
     const settings = ['journal_mode', 'synchronous', 'busy_timeout'].map((name) =>
@@ -177,7 +177,7 @@ describe('a database in memory', () => {
     const orm = sqlite(':memory:');
     await orm.schema.create();
     const store = make(orm);
-    expect(store.capabilities).toEqual({ durable: false, shared: false });
+    expect(store.capabilities).toMatchObject({ durable: false, shared: false });
     await store.migrate();
     let created: Promise<void> | undefined;
     let done = false;

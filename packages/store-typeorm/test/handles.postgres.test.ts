@@ -18,7 +18,7 @@ describe.skipIf(server === undefined)('a DataSource on PostgreSQL', () => {
       replication: { master: { url: primary.url }, slaves: [{ url: replica.url }] },
     });
     const store = new TypeOrmStateStore(dataSource);
-    expect(store.capabilities).toEqual({ durable: true, shared: true });
+    expect(store.capabilities).toMatchObject({ durable: true, shared: true });
     await dataSource.initialize();
     await store.migrate();
     expect((await store.listRuns({ namespace: 'default' }, 10, null)).runs).toEqual([]);

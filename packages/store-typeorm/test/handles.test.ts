@@ -128,7 +128,7 @@ describe('a database file', () => {
     }
     const dataSource = await sqlite(file, WatchedDatabase as typeof Database).initialize();
     const store = make(dataSource);
-    expect(store.capabilities).toEqual({ durable: true, shared: true });
+    expect(store.capabilities).toMatchObject({ durable: true, shared: true });
     await store.migrate();
     const [theirs, ours] = opened;
     expect(opened).toHaveLength(2);
@@ -168,7 +168,7 @@ describe('a database in memory', () => {
   test('is used through the DataSource’s handle, between its transactions', async () => {
     const dataSource = await sqlite(':memory:').initialize();
     const store = make(dataSource);
-    expect(store.capabilities).toEqual({ durable: false, shared: false });
+    expect(store.capabilities).toMatchObject({ durable: false, shared: false });
     await store.migrate();
     let created: Promise<void> | undefined;
     let done = false;
