@@ -1,5 +1,6 @@
 /** The composition root: wires the services together and forwards calls. No logic lives here. */
 import { DatabaseClock } from './claim/database-clock.js';
+import { HintSender } from './claim/hint-sender.js';
 import { RunOperator } from './client/run-operator.js';
 import { RunStarter, type Start } from './client/run-starter.js';
 import { Signaller } from './client/signaller.js';
@@ -29,6 +30,7 @@ import { within } from './remote/watchdog.js';
 import { Executor, MAX_FLUSH_MS } from './run/executor.js';
 import { resolveSettings, type Settings } from './settings.js';
 import type { CommitEnd, CreateOutcome, DeliverResult, StateStore } from './store/state-store.js';
+import { warnOfSettings } from './store/warn-of-settings.js';
 import { InProcessTransport } from './transport/in-process.js';
 import type { Transport } from './transport/transport.js';
 import type { StepDefinition, WorkflowDefinition } from './workflow/definition.js';
@@ -56,6 +58,8 @@ export class DurableEngine implements DurableClient {
   private readonly starter: RunStarter;
   private readonly operator: RunOperator;
   private readonly signaller: Signaller;
+  private readonly hints: HintSender;
+  private stopListening: () => void = () => {};
   private phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   private started: Promise<void> = Promise.resolve();
   private ended: Promise<void> | null = null;
@@ -88,11 +92,12 @@ export class DurableEngine implements DurableClient {
       (signals) => store.signal(signals),
       ({ payload }) => one(payload),
     );
+    this.hints = new HintSender({ store, runtime, namespace: this.settings.namespace });
     this.executor = this.createExecutor();
     this.dispatcher = this.createDispatcher();
     this.starter = this.createStarter();
     this.operator = this.createOperator();
-    const onWoken = (runIds: readonly string[]) => this.executor?.hint(runIds);
+    const onWoken = (runIds: readonly string[]) => this.onWoken(runIds);
     this.signaller = new Signaller({ settings: this.settings, signals: this.signals, onWoken });
   }
 
@@ -116,8 +121,13 @@ export class DurableEngine implements DurableClient {
 
   private async boot(): Promise<void> {
     await (this.settings.autoSchema ? this.store.migrate() : this.store.verifySchema());
-    const { codec, runtime } = this.settings;
+    const { codec, runtime, namespace } = this.settings;
+    await warnOfSettings(this.store, runtime.logger);
     if (this.executor !== null) {
+      const { executor } = this;
+      this.stopListening = this.store.onHint((of) => {
+        if (of === null || of === namespace) executor.hinted();
+      });
       const handlers = this.registry.contractSteps().map(contractHandler);
       const livenessMs = livenessFor(this.settings.worker?.leaseMs ?? 0);
       const host = { codec, runtime, livenessMs };
@@ -145,6 +155,7 @@ export class DurableEngine implements DurableClient {
     await Promise.allSettled([this.started]);
     const { shutdownTimeoutMs, runtime } = this.settings;
     const flushMs = Math.min(shutdownTimeoutMs, MAX_FLUSH_MS);
+    this.stopListening();
     this.dispatcher?.stopTaking();
     const stages = await Promise.allSettled([
       this.transport.close(shutdownTimeoutMs),
@@ -158,6 +169,8 @@ export class DurableEngine implements DurableClient {
         within(runtime, flushMs, idle),
       ])),
     );
+    await within(runtime, flushMs, this.hints.flush());
+    this.hints.stop();
     for (const batcher of [this.turns, ...writers]) batcher.kill();
     this.waiters.stop();
     stages.push(...(await Promise.allSettled([this.store.close()])));
@@ -169,6 +182,8 @@ export class DurableEngine implements DurableClient {
   /** Dies at once, as a killed process would: nothing more reaches the store, all timers are gone. For tests. */
   kill(): void {
     this.phase = 'stopped';
+    this.stopListening();
+    this.hints.stop();
     for (const batcher of [this.turns, this.starts, this.messages, this.signals]) batcher.kill();
     this.dispatcher?.kill();
     this.executor?.kill();
@@ -289,6 +304,7 @@ export class DurableEngine implements DurableClient {
       startsUnderWay: () => this.starter.claimedUnderWay,
       isStarting: (runId) => this.starter.isStarting(runId),
       onCommitted: (run, turn) => this.onCommitted(run, turn),
+      hintOthers: () => this.hints.send(),
     });
   }
 
@@ -318,7 +334,7 @@ export class DurableEngine implements DurableClient {
       claimant: (workflow, version) => this.executor?.claimant(workflow, version) ?? null,
       onCreated: (run) => {
         this.lifecycle.created(run);
-        if (run.worker === null) this.executor?.hint([run.id]);
+        if (run.worker === null) this.onWoken([run.id]);
         else this.executor?.adoptCreated(run);
       },
       onFoundOwn: () => this.executor?.requestResync(),
@@ -332,9 +348,15 @@ export class DurableEngine implements DurableClient {
       waiters: this.waiters,
       messages: this.messages,
       isHere: (runId) => this.executor?.holds(runId) ?? false,
-      onWoken: (runIds) => this.executor?.hint(runIds),
+      onWoken: (runIds) => this.onWoken(runIds),
       onEnded: (run) => this.onEnded(run),
     });
+  }
+
+  /** Runs were woken by this process, which may not be the one to execute them. */
+  private onWoken(runIds: readonly string[]): void {
+    if (this.executor !== null) this.executor.hint(runIds);
+    else if (runIds.length > 0) this.hints.send();
   }
 
   private async findRun(runId: string): Promise<RunRecord | undefined> {

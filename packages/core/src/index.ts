@@ -99,6 +99,7 @@ export { childConflictOutcome, isSameChild } from './store/child-conflict.js';
 export { InMemoryStateStore, type InMemoryStateStoreOptions } from './store/in-memory/index.js';
 export { crashLoopReason, parentEndedReason } from './store/reasons.js';
 export { DEAD_WORKER_RETENTION_MS } from './store/retention.js';
+export type { SettingFinding } from './store/setting-finding.js';
 export {
   matchSignals,
   newlyMatchedRuns,
@@ -117,6 +118,7 @@ export type {
   DeliverResult,
   HeartbeatRequest,
   HeartbeatResult,
+  HintListener,
   HistoryRequest,
   RemoteTask,
   RetryRequest,

@@ -2,6 +2,7 @@
  * Finds work: polls the ready list with adaptive back-off, at once after a hint. The hint may be lost, the poll may not.
  *
  * - One claim is in flight at a time; a hint in the meantime makes the next one follow at once.
+ * - After a hint of another process, each process looks at a moment of its own: they must not all ask at once.
  * - A claim whose answer was lost may have given this worker runs that it does not know of: the next claim asks for all
  *   runs that the worker owns (`resync`).
  * - Nothing that a callback throws stops the loop (trap B55).
@@ -23,16 +24,19 @@ export interface ClaimLoopOptions {
   /** Whether this process may own runs now. */
   readonly mayClaim: () => boolean;
   readonly maxPollMs: number;
-  /** Called before each claim with `resync`; hands back what tells, afterwards, which runs moved meanwhile. */
-  readonly onResync: () => void;
+  /** Called before each claim; with `resync`, what comes and goes from then on has moved meanwhile. */
+  readonly onClaiming: (resync: boolean) => void;
   readonly onClaimed: (result: ClaimResult, worker: string) => void;
 }
 
 const MIN_POLL_MS = 5;
+/** Over which the looks of several processes are spread after a hint, and at boot. */
+const SPREAD_MS = 15;
 
 export class ClaimLoop {
   private readonly options: ClaimLoopOptions;
   private timer: TimerHandle | null = null;
+  private spreadTimer: TimerHandle | null = null;
   private inFlight = false;
   private kicked = false;
   private scheduled = false;
@@ -48,18 +52,35 @@ export class ClaimLoop {
 
   start(): void {
     this.running = true;
-    this.kick();
+    this.hinted();
   }
 
   stop(): void {
     this.running = false;
     this.clearTimer();
+    if (this.spreadTimer !== null) this.options.runtime.scheduler.clearTimer(this.spreadTimer);
+    this.spreadTimer = null;
+  }
+
+  /** Another process says that there is work: look soon, once for all hints until then. */
+  hinted(): void {
+    if (!this.running || this.spreadTimer !== null) return;
+    const { scheduler, ids } = this.options.runtime;
+    this.spreadTimer = scheduler.setTimer(() => {
+      this.spreadTimer = null;
+      this.look();
+    }, SPREAD_MS * ids.random());
   }
 
   /** There may be work: look at once. */
   kick(): void {
-    if (!this.running) return;
     this.pollMs = MIN_POLL_MS;
+    this.look();
+  }
+
+  /** Asks at once, or again when the claim that is in flight has returned. */
+  private look(): void {
+    if (!this.running) return;
     this.kicked = true;
     if (this.inFlight || this.scheduled) return;
     this.scheduled = true;
@@ -94,18 +115,18 @@ export class ClaimLoop {
     const delay = await this.claim();
     this.inFlight = false;
     if (!this.running) return;
-    if (this.kicked) this.kick();
+    if (this.kicked) this.look();
     else this.schedule(delay);
   }
 
   /** Claims once; returns the pause before the next poll. */
   private async claim(): Promise<number> {
-    const { store, runtime, namespace, clock, serves, capacity, onClaimed, onResync } =
+    const { store, runtime, namespace, clock, serves, capacity, onClaimed, onClaiming } =
       this.options;
     const worker = this.options.worker();
     const { resync } = this;
     this.resync = false;
-    if (resync) onResync();
+    onClaiming(resync);
     try {
       const limit = Math.min(MAX_CLAIM, Math.max(0, capacity()));
       const result = await store.claim({ worker, namespace, serves: serves(), limit, resync });

@@ -2,6 +2,7 @@
 import { ClaimLoop } from '../claim/claim-loop.js';
 import type { DatabaseClock } from '../claim/database-clock.js';
 import { TakeOverSweep } from '../claim/take-over.js';
+import { WokenRuns } from '../claim/woken-runs.js';
 import { WorkerLease } from '../claim/worker-lease.js';
 import type { Batcher } from '../commit/batcher.js';
 import type { TurnDraft } from '../decide/turn-draft.js';
@@ -40,6 +41,8 @@ export interface ExecutorOptions {
   /** Whether the run is being created by this process, and its answer is still to come. */
   readonly isStarting: (runId: string) => boolean;
   readonly onCommitted: (run: RunRecord, turn: Turn) => void;
+  /** There is work that this process does not take. */
+  readonly hintOthers: () => void;
 }
 
 /** How long a process that stops tries to make durable what has ended: a database that is down must not hold it. */
@@ -53,6 +56,7 @@ export class Executor {
   private readonly options: ExecutorOptions;
   private readonly table: RunTable;
   private readonly claims: ClaimLoop;
+  private readonly woken: WokenRuns;
   private readonly sweep: TakeOverSweep;
   private readonly localSteps: LocalStepRunner;
   private readonly host: ExecutionHost;
@@ -89,6 +93,7 @@ export class Executor {
       onHeld: () => this.claims.kick(),
       onBeat: () => this.claims.requestResync(),
     });
+    this.woken = new WokenRuns(options.hintOthers);
     this.claims = new ClaimLoop({
       store,
       runtime,
@@ -97,9 +102,12 @@ export class Executor {
       worker: () => this.lease.worker,
       serves,
       capacity: () => worker.maxActiveRuns - this.table.active,
-      mayClaim: () => this.lease.isHeld && !this.draining,
+      mayClaim: () => this.mayClaim,
       maxPollMs: worker.maxPollMs,
-      onResync: () => this.table.beginResync(),
+      onClaiming: (resync) => {
+        if (resync) this.table.beginResync();
+        this.woken.claiming();
+      },
       onClaimed: (result) => this.onClaimed(result),
     });
     this.sweep = new TakeOverSweep({
@@ -107,7 +115,10 @@ export class Executor {
       runtime,
       leaseMs: worker.leaseMs,
       maxCrashes: worker.maxCrashes,
-      onTaken: () => this.claims.kick(),
+      onTaken: () => {
+        this.claims.kick();
+        options.hintOthers();
+      },
     });
     this.host = this.createHost();
     this.table = new RunTable({
@@ -160,9 +171,20 @@ export class Executor {
     return this.table.resident;
   }
 
-  /** Runs were woken: if they are owned here or unowned, the next claim finds them. */
+  /**
+   * Runs were woken: if they are owned here or unowned, the next claim finds them. Of those that it does not bring, the
+   * other processes are told.
+   */
   hint(runIds: readonly string[]): void {
-    if (runIds.length > 0) this.claims.kick();
+    if (runIds.length === 0) return;
+    this.woken.add(runIds.filter((runId) => this.table.get(runId)?.isOwned !== true));
+    if (this.mayClaim) this.claims.kick();
+    else this.woken.leaveAll();
+  }
+
+  /** Another process has woken runs. */
+  hinted(): void {
+    this.claims.hinted();
   }
 
   /** A call that may have given this worker a run got no answer. */
@@ -179,6 +201,7 @@ export class Executor {
     this.draining = true;
     this.claims.stop();
     this.sweep.stop();
+    this.woken.leaveAll();
     const { runtime } = this.options.settings;
     await within(runtime, timeoutMs, this.localSteps.whenIdle());
     await within(runtime, Math.min(timeoutMs, MAX_FLUSH_MS), this.settled());
@@ -187,7 +210,8 @@ export class Executor {
     this.lease.stop();
     this.endPauses();
     this.endGuards();
-    await this.options.store.releaseWorker(this.lease.worker);
+    const released = await this.options.store.releaseWorker(this.lease.worker);
+    if (released > 0) this.options.hintOthers();
   }
 
   /** Outcomes that are here are delivered, and what they led to is durable. */
@@ -210,6 +234,10 @@ export class Executor {
     this.table.dropAll(new ShutdownError());
   }
 
+  private get mayClaim(): boolean {
+    return this.lease.isHeld && !this.draining;
+  }
+
   /** Nothing starts while the process drains, or once its lease is over: a paused process notices here. */
   private mayStartSteps(): boolean {
     if (this.draining) return false;
@@ -224,6 +252,9 @@ export class Executor {
     const known = owned.filter(({ id }) => this.holds(id)).map(({ id }) => id);
     void this.receive([...new Set([...wakes, ...known])]);
     this.adoptStrangers(strangers, now);
+    this.woken.taken([...claimed.map(({ run }) => run.id), ...wakes, ...owned.map(({ id }) => id)]);
+    const nextFollows = result.more && this.table.active < this.options.worker.maxActiveRuns;
+    if (!nextFollows) this.woken.claimed();
   }
 
   /**
@@ -366,7 +397,7 @@ export class Executor {
     if (draft.tasks.length > 0) dispatcher?.kick();
     if (draft.cancelledTasks.length > 0)
       dispatcher?.cancel(draft.cancelledTasks, 'the run no longer needs it');
-    if (draft.children.length > 0) this.claims.kick();
+    this.hint(turn.children.map(({ id }) => id));
     this.options.onCommitted(run, turn);
   }
 

@@ -26,6 +26,7 @@ import type { Arrival, InboxMessage, RemoteResult, SignalMessage } from '../mode
 import type { NewRun, RunRecord } from '../model/run.js';
 import type { RunStatus } from '../model/status.js';
 import type { RemoteTask, Turn } from '../model/turn.js';
+import type { SettingFinding } from './setting-finding.js';
 
 export type {
   RemoteTask,
@@ -43,7 +44,12 @@ export interface StoreCapabilities {
   readonly shared: boolean;
   /** How many batches of turns, and of starts, are worth sending to it at once: 1 where there is one writer. */
   readonly writeLanes: number;
+  /** Whether hints reach other processes. Where they do not, these find work by polling alone. */
+  readonly hints: boolean;
 }
+
+/** Gets the namespace in which something is due; null = hints may have been lost, so that it is time to look once. */
+export type HintListener = (namespace: string | null) => void;
 
 /** Answer to one created run. `existing` carries what is stored, for the caller to detect a conflict. */
 export type CreateOutcome =
@@ -225,8 +231,18 @@ export interface StateStore {
   migrate(): Promise<void>;
   /** Changes nothing; rejects with an error that says what to do if the schema is not the one this release works with. */
   verifySchema(): Promise<void>;
+  /** Looks once at what could make the database break the store's promises, or make it slow. Changes nothing. */
+  checkSettings(): Promise<readonly SettingFinding[]>;
   /** Releases what the store itself opened; the user's own handle stays open. */
   close(): Promise<void>;
+
+  /**
+   * Tells other processes that something is due in a namespace. A hint may be late, doubled or lost: polls remain. It is
+   * never part of a transition, and takes no connection of the application's. Does nothing without the capability.
+   */
+  hint(namespace: string): Promise<void>;
+  /** Listens to the hints of other processes, until the returned function is called or the store is closed. */
+  onHint(listener: HintListener): () => void;
 
   createRuns(request: CreateRunsRequest): Promise<readonly CreateOutcome[]>;
   claim(request: ClaimRequest): Promise<ClaimResult>;

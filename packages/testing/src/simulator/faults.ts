@@ -150,10 +150,21 @@ export class FaultPlan {
   }
 
   transportFault(message: number): (TransportFault & { readonly id: string }) | null {
-    if (this.healed) return null;
-    const id = `t:${message}`;
-    if (this.suppressed.has(id)) return null;
-    const kind = this.draw(this.spec.transportRates, 'transport', 0, '', message);
+    return this.messageFault('transport', `t:${message}`, message);
+  }
+
+  /** A hint fares as the messages of the transport do. */
+  hintFault(message: number): (TransportFault & { readonly id: string }) | null {
+    return this.messageFault('hint', `h:${message}`, message);
+  }
+
+  private messageFault(
+    carrier: string,
+    id: string,
+    message: number,
+  ): (TransportFault & { readonly id: string }) | null {
+    if (this.healed || this.suppressed.has(id)) return null;
+    const kind = this.draw(this.spec.transportRates, carrier, 0, '', message);
     if (kind === null) return null;
     const copies = 1 + Math.floor(hashUnit(this.seed, 'copies', message) * 5);
     const lateMs = Math.floor(hashUnit(this.seed, 'late', message) * 3 * this.leaseMs);

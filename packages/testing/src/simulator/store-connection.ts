@@ -6,6 +6,7 @@
 import type {
   CommitResult,
   DeliverResult,
+  HintListener,
   RetryRequest,
   RunRecord,
   SignalMessage,
@@ -14,10 +15,15 @@ import type {
 } from '@dudousxd/nestjs-durable-core';
 import type { Agenda, AgendaEvent, EventOwner } from './agenda.js';
 import { type FaultPlan, InjectedStoreError, type StoreFault } from './faults.js';
+import type { HintBoard } from './hint-board.js';
 import type { Observer } from './observer.js';
 import { hash32, hashUnit } from './random.js';
 
-type Method = Exclude<keyof StateStore, 'name' | 'capabilities'>;
+/** Hints and settings are no calls to the database. */
+type Method = Exclude<
+  keyof StateStore,
+  'name' | 'capabilities' | 'hint' | 'onHint' | 'checkSettings'
+>;
 
 const METHODS: readonly Method[] = [
   'migrate',
@@ -86,6 +92,7 @@ export interface ConnectionOptions {
   /** The store under test, mutated or not. */
   readonly store: StateStore;
   readonly database: EventOwner;
+  readonly hints: HintBoard;
   readonly log: (who: string, text: string) => void;
   readonly onDeadCall: (method: string) => void;
   readonly onCall: (method: string, ordinal: number, args: readonly unknown[]) => void;
@@ -114,6 +121,12 @@ export class StoreConnection {
     const { name, capabilities } = options.store;
     const port: Record<string, unknown> = { name, capabilities };
     for (const method of METHODS) port[method] = (...args: unknown[]) => this.call(method, args);
+    port.checkSettings = async () => [];
+    port.hint = async (namespace: string) => this.hint(namespace);
+    port.onHint = (listener: HintListener) =>
+      options.hints.listen(options.caller, (namespace) => {
+        if (!options.caller.dead) listener(namespace);
+      });
     this.port = port as unknown as StateStore;
   }
 
@@ -124,6 +137,12 @@ export class StoreConnection {
         this.options.agenda.remove(call.execution);
     }
     this.inFlight.clear();
+  }
+
+  private hint(namespace: string): void {
+    const { caller, hints, onDeadCall } = this.options;
+    if (caller.dead) onDeadCall('hint');
+    else hints.publish(caller, namespace);
   }
 
   private call(method: Method, args: readonly unknown[]): Promise<unknown> {

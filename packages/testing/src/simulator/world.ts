@@ -9,6 +9,7 @@ import { drain } from './drain.js';
 import { Driver } from './driver.js';
 import { EventLog } from './event-log.js';
 import { FaultPlan } from './faults.js';
+import { HintBoard } from './hint-board.js';
 import { checkBodyStart } from './invariants/body-start.js';
 import { checkAtRest } from './invariants/runs.js';
 import { Ledger } from './ledger.js';
@@ -67,6 +68,7 @@ export class World {
   private readonly options: WorldOptions;
   private readonly rest: Rest;
   private readonly broker: Broker;
+  private readonly hints: HintBoard;
   private readonly workload: Workload;
   private urgent: (() => void)[] = [];
   /** What dying processes still try is of no interest. */
@@ -98,6 +100,8 @@ export class World {
       owner: ALWAYS,
       log: this.say,
     });
+    const { agenda, plan } = this;
+    this.hints = new HintBoard({ seed, agenda, plan, log: this.say });
     this.workload = new Workload({
       seed,
       agenda: this.agenda,
@@ -209,6 +213,7 @@ export class World {
       observer: this.observer,
       store: this.store,
       database: DATABASE,
+      hints: this.hints,
       log: this.say,
       onDeadCall: (method) => {
         if (!life.wasStopping)

@@ -7,6 +7,7 @@ import type { Arrival, InboxMessage, SignalMessage } from '../../model/message.j
 import type { RunRecord } from '../../model/run.js';
 import type { RunStatus } from '../../model/status.js';
 import { systemClock } from '../../runtime/system.js';
+import type { SettingFinding } from '../setting-finding.js';
 import type {
   ClaimRequest,
   ClaimResult,
@@ -16,6 +17,7 @@ import type {
   DeliverResult,
   HeartbeatRequest,
   HeartbeatResult,
+  HintListener,
   HistoryRequest,
   RetryRequest,
   RunFilter,
@@ -51,9 +53,10 @@ export interface InMemoryStateStoreOptions {
 /** Keeps all state in this process's memory. Not durable, not shared with other processes. */
 export class InMemoryStateStore implements StateStore {
   readonly name = 'in-memory';
-  readonly capabilities = { durable: false, shared: false, writeLanes: 1 } as const;
+  readonly capabilities = { durable: false, shared: false, writeLanes: 1, hints: true } as const;
   readonly #tables = createTables();
   readonly #clock: { now(): number };
+  readonly #listeners = new Set<HintListener>();
 
   constructor({ clock = systemClock }: InMemoryStateStoreOptions = {}) {
     this.#clock = clock;
@@ -63,7 +66,20 @@ export class InMemoryStateStore implements StateStore {
 
   async verifySchema(): Promise<void> {}
 
+  async checkSettings(): Promise<readonly SettingFinding[]> {
+    return [];
+  }
+
   async close(): Promise<void> {}
+
+  async hint(namespace: string): Promise<void> {
+    for (const listener of [...this.#listeners]) listener(namespace);
+  }
+
+  onHint(listener: HintListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
 
   async createRuns({ runs, claim: worker }: CreateRunsRequest): Promise<readonly CreateOutcome[]> {
     const tx = this.#begin();
