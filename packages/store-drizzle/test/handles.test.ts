@@ -90,7 +90,12 @@ describe('a database file', () => {
     }
     const client = new WatchedDatabase(file);
     const store = new DrizzleStateStore(drizzle(client));
-    expect(store.capabilities).toEqual({ durable: true, shared: true, writeLanes: 1 });
+    expect(store.capabilities).toEqual({
+      durable: true,
+      shared: true,
+      writeLanes: 1,
+      hints: false,
+    });
     await store.migrate();
     const [theirs, ours] = opened;
     expect(theirs).toBe(client);
@@ -162,7 +167,12 @@ describe('a database in memory', () => {
   });
 
   test('is used through the application’s handle, which stays open', async () => {
-    expect(store.capabilities).toEqual({ durable: false, shared: false, writeLanes: 1 });
+    expect(store.capabilities).toEqual({
+      durable: false,
+      shared: false,
+      writeLanes: 1,
+      hints: false,
+    });
     await create(store, 'r1');
     expect(client.prepare('select epoch from durable_runs').get()).toEqual({ epoch: 0n });
     expect(await store.getRun('r1')).toMatchObject({ epoch: 0 });

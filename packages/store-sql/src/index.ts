@@ -29,6 +29,7 @@ export {
 } from './postgres/driver.js';
 export { PoolLink, type PostgresLink } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
+export { hintStatement } from './postgres/postgres-hints.js';
 export { migrateSchema, verifySchema } from './schema/migrate.js';
 export {
   COUNT_UNFINISHED_RUNS,
@@ -39,6 +40,7 @@ export {
   schemaSql,
 } from './schema/migrations.js';
 export type { FailureKind, SqlExecutor } from './sql/executor.js';
+export { type HintBus, noHints } from './sql/hints.js';
 export type { Request, Script } from './sql/script.js';
 export type {
   Delete,

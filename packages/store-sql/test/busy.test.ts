@@ -33,7 +33,7 @@ function open(busyTimeoutMs?: number): SqlStateStore {
   });
   return new SqlStateStore(executor, {
     name: 'test',
-    capabilities: { durable: true, shared: true, writeLanes: 1 },
+    capabilities: { durable: true, shared: true, writeLanes: 1, hints: false },
   });
 }
 

@@ -56,6 +56,8 @@ export class StopPoints {
       get: (target, property) => {
         const value: unknown = Reflect.get(target, property, target);
         if (typeof value !== 'function') return value;
+        // The one call that is no promise.
+        if (property === 'onHint') return value.bind(target);
         return async (...args: unknown[]): Promise<unknown> => {
           const before = nameBefore(String(property), args[0]);
           if (before !== null) this.pass(`before ${before}`);

@@ -36,12 +36,27 @@ type SqliteDriverClass = new (
   options: { readonly timeout: number; readonly fileMustExist: boolean },
 ) => SqliteDriver;
 
-/** Of a database server. */
-export const SERVER: StoreCapabilities = { durable: true, shared: true, writeLanes: 2 };
+/** Of a PostgreSQL server. */
+export const SERVER: StoreCapabilities = {
+  durable: true,
+  shared: true,
+  writeLanes: 2,
+  hints: true,
+};
 /** Of a SQLite file, which has one writer. */
-export const FILE: StoreCapabilities = { durable: true, shared: true, writeLanes: 1 };
+export const FILE: StoreCapabilities = {
+  durable: true,
+  shared: true,
+  writeLanes: 1,
+  hints: false,
+};
 /** Of a database that ends with its only handle. */
-export const IN_MEMORY: StoreCapabilities = { durable: false, shared: false, writeLanes: 1 };
+export const IN_MEMORY: StoreCapabilities = {
+  durable: false,
+  shared: false,
+  writeLanes: 1,
+  hints: false,
+};
 
 /** Whether there is an executor for the value. */
 export function isNativeDriver(value: unknown): value is NativeDriver {

@@ -1,8 +1,13 @@
 /** A connection for a store that is made before its ORM has connected: the driver is asked for at the first use. */
-import type { StoreCapabilities } from '@dudousxd/nestjs-durable-core';
+import type {
+  HintListener,
+  SettingFinding,
+  StoreCapabilities,
+} from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
 import { StoreClosedError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
+import type { HintBus } from '../sql/hints.js';
 import type { Script } from '../sql/script.js';
 import type { Params, Query } from '../sql/statement.js';
 import {
@@ -52,6 +57,10 @@ interface LateExecutorOptions extends Pick<SqlExecutor, 'dialect' | 'clock'> {
 class LateExecutor implements SqlExecutor {
   readonly dialect: Dialect;
   readonly clock: (() => number) | null;
+  readonly hints: HintBus = {
+    send: async (namespace) => (await this.#connected()).hints.send(namespace),
+    listen: (listener) => this.#listen(listener),
+  };
   readonly #connect: () => Promise<SqlExecutor>;
   #connecting: Promise<SqlExecutor> | undefined;
   #executor: SqlExecutor | undefined;
@@ -66,6 +75,16 @@ class LateExecutor implements SqlExecutor {
   async write<T>(script: () => Script<T>): Promise<T> {
     const executor = this.#executor ?? (await this.#connected());
     return executor.write(script);
+  }
+
+  async urgent<T>(script: () => Script<T>): Promise<T> {
+    const executor = this.#executor ?? (await this.#connected());
+    return executor.urgent(script);
+  }
+
+  async connectionFindings(): Promise<readonly SettingFinding[]> {
+    const executor = this.#executor ?? (await this.#connected());
+    return executor.connectionFindings();
   }
 
   async statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
@@ -90,6 +109,21 @@ class LateExecutor implements SqlExecutor {
       // It has opened nothing, and its callers have been told.
       () => undefined,
     );
+  }
+
+  #listen(listener: HintListener): () => void {
+    let isOver = false;
+    let stop = (): void => {
+      isOver = true;
+    };
+    void this.#connected().then(
+      ({ hints }) => {
+        if (!isOver) stop = hints.listen(listener);
+      },
+      // Whoever needs the connection for more than a hint is told.
+      () => undefined,
+    );
+    return () => stop();
   }
 
   #connected(): Promise<SqlExecutor> {

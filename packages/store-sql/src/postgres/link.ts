@@ -8,9 +8,14 @@ import {
   plainTypes,
   sendOver,
 } from './driver.js';
+import { maxConnectionsOf, type OwnClient, ownClientsOf } from './own-client.js';
 import { PreparedStatements } from './prepared.js';
 
 export interface PostgresLink {
+  /** Makes clients beside those that are lent; null where nobody can say how. */
+  readonly createClient: (() => OwnClient) | null;
+  /** How many connections there are at most for the application and the store; null = not known. */
+  readonly maxConnections: number | null;
   /** Sends one statement, which is a transaction of its own. Its plan may be kept under the name. */
   statement(name: string, text: string, values: unknown[]): Promise<PgAnswer>;
   /**
@@ -30,6 +35,8 @@ const heard = new WeakSet<PgPool>();
 
 /** Works on clients of a pool, one for each transaction. The pool is never ended here. */
 export class PoolLink implements PostgresLink {
+  readonly createClient: (() => OwnClient) | null;
+  readonly maxConnections: number | null;
   readonly #pool: PgPool;
   readonly #timeoutMs: number;
   readonly #prepared = new PreparedStatements();
@@ -38,6 +45,8 @@ export class PoolLink implements PostgresLink {
   constructor(pool: PgPool, timeoutMs: number) {
     this.#pool = pool;
     this.#timeoutMs = timeoutMs;
+    this.createClient = ownClientsOf(pool);
+    this.maxConnections = maxConnectionsOf(pool);
     if (heard.has(pool)) return;
     heard.add(pool);
     // The pool has dropped the client by then, and makes a new one when it is asked for one.

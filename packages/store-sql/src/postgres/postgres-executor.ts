@@ -4,14 +4,18 @@
  * was made while a table was empty would be kept as it grows. Those of the hot path see to that (`prepared.ts`).
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SettingFinding } from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
 import { postgres } from '../dialect/postgres.js';
 import { StoreBusyError, StoreClosedError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
-import type { Script } from '../sql/script.js';
+import { type HintBus, noHints } from '../sql/hints.js';
+import { first, type Script } from '../sql/script.js';
 import type { Params, Query } from '../sql/statement.js';
+import { connectionFindings } from './connection-findings.js';
 import { isLockTimeout, isRefusal, isRetryable, isUnavailable, type PgSend } from './driver.js';
 import type { PostgresLink } from './link.js';
+import { CHANNEL_NAME, PostgresHints } from './postgres-hints.js';
 import { PostgresSession } from './postgres-session.js';
 
 export interface PostgresExecutorOptions {
@@ -27,6 +31,8 @@ const MAX_TRIES = 5;
 const RETRY_JITTER_MS = 20;
 /** Beyond the wait for a lock, in milliseconds. A statement of ours takes a small part of that. */
 const STATEMENT_MARGIN_MS = 20_000;
+/** Of what must not be late. */
+const URGENT_LOCK_TIMEOUT_MS = 2_000;
 /** The server is asked first: when it does not answer, the connection is dead. */
 const CONNECTION_MARGIN_MS = 5_000;
 
@@ -43,6 +49,8 @@ export class PostgresExecutor implements SqlExecutor {
   readonly #writing: TransactionKind;
   readonly #reading: TransactionKind;
   readonly #texts = new WeakMap<Query<unknown>, string>();
+  readonly #urgent: TransactionKind;
+  readonly #own: PostgresHints | null;
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
   #lastNow = 0;
@@ -56,18 +64,45 @@ export class PostgresExecutor implements SqlExecutor {
       begin: 'begin isolation level read committed',
       settings: [`set local lock_timeout = ${busyTimeoutMs}`, limit],
     };
+    this.#urgent = {
+      begin: this.#writing.begin,
+      settings: [`set local lock_timeout = ${URGENT_LOCK_TIMEOUT_MS}`, limit],
+    };
     this.#reading = {
       begin: 'begin isolation level repeatable read, read only',
       settings: [limit],
     };
+    const { createClient } = this.#link;
+    const readChannel = () => this.read(hintChannel);
+    this.#own = createClient === null ? null : new PostgresHints({ createClient, readChannel });
+  }
+
+  get hints(): HintBus {
+    return this.#own ?? noHints;
   }
 
   write<T>(script: () => Script<T>): Promise<T> {
-    return this.#repeat(() => this.#transaction(this.#writing, script));
+    return this.#repeat(() => this.#transaction(this.#link, this.#writing, script));
+  }
+
+  /** On the connection of its own, if it is there: it does not wait for a slot of the pool. */
+  async urgent<T>(script: () => Script<T>): Promise<T> {
+    const own = this.#own?.connection;
+    if (own === undefined || !own.isUp) return this.write(script);
+    try {
+      return await this.#repeat(() => this.#transaction(own, this.#urgent, script));
+    } catch {
+      // What failed there may succeed here, or fail with an error that says more.
+      return this.write(script);
+    }
+  }
+
+  connectionFindings(): Promise<readonly SettingFinding[]> {
+    return connectionFindings(this.#link, this.#own);
   }
 
   read<T>(script: () => Script<T>): Promise<T> {
-    return this.#repeat(() => this.#transaction(this.#reading, script));
+    return this.#repeat(() => this.#transaction(this.#link, this.#reading, script));
   }
 
   statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
@@ -86,6 +121,7 @@ export class PostgresExecutor implements SqlExecutor {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#own?.connection.close();
     await Promise.allSettled(this.#active);
   }
 
@@ -100,8 +136,12 @@ export class PostgresExecutor implements SqlExecutor {
     }
   }
 
-  #transaction<T>({ begin, settings }: TransactionKind, script: () => Script<T>): Promise<T> {
-    return this.#link.transaction(begin, async (send, opening) => {
+  #transaction<T>(
+    link: Pick<PostgresLink, 'transaction'>,
+    { begin, settings }: TransactionKind,
+    script: () => Script<T>,
+  ): Promise<T> {
+    return link.transaction(begin, async (send, opening) => {
       const session = this.#session(send);
       await session.begin([...opening, ...settings]);
       return await session.run(script());
@@ -141,4 +181,10 @@ async function repeat<T>(work: () => Promise<T>): Promise<T> {
       await delay(Math.random() * RETRY_JITTER_MS * tries);
     }
   }
+}
+
+function* hintChannel(): Script<string> {
+  const row = yield* first(CHANNEL_NAME, []);
+  if (row === undefined) throw new Error('the database did not name the channel of its hints');
+  return row.channel;
 }

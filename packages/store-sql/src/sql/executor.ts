@@ -1,4 +1,6 @@
+import type { SettingFinding } from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
+import type { HintBus } from './hints.js';
 import type { Script } from './script.js';
 import type { Params, Query } from './statement.js';
 
@@ -25,6 +27,14 @@ export interface SqlExecutor {
   statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]>;
   /** Runs the script on one snapshot. It must only read. */
   read<T>(script: () => Script<T>): Promise<T>;
+  /**
+   * As `write`, without waiting behind others for a connection, where that can be had: for what must not be late. The
+   * script may run a second time when the outcome of the first is lost.
+   */
+  urgent<T>(script: () => Script<T>): Promise<T>;
+  readonly hints: HintBus;
+  /** What there is to object to in how the database is reached. */
+  connectionFindings(): Promise<readonly SettingFinding[]>;
   classify(error: unknown): FailureKind;
   /** Releases what the executor has opened. */
   close(): Promise<void>;

@@ -3,10 +3,12 @@
  * without giving way, so that nothing else of this process can get into its transaction, and no lock is held across a
  * turn of the event loop.
  */
+import type { SettingFinding } from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
 import { sqlite } from '../dialect/sqlite.js';
 import { StoreBusyError, StoreClosedError, UnsupportedHandleError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
+import { noHints } from '../sql/hints.js';
 import { type Request, rows, type Script } from '../sql/script.js';
 import type { Params, Query, Statement } from '../sql/statement.js';
 import { BusyLine } from './busy-line.js';
@@ -36,6 +38,7 @@ class HandleInUse extends Error {}
 export class SqliteExecutor implements SqlExecutor {
   readonly dialect: Dialect = sqlite;
   readonly clock: (() => number) | null;
+  readonly hints = noHints;
   readonly #options: SqliteExecutorOptions;
   readonly #line: BusyLine;
   #session: SqliteSession | undefined;
@@ -51,6 +54,14 @@ export class SqliteExecutor implements SqlExecutor {
 
   write<T>(script: () => Script<T>): Promise<T> {
     return this.#line.run(() => this.#connected().transaction('begin immediate', script));
+  }
+
+  urgent<T>(script: () => Script<T>): Promise<T> {
+    return this.write(script);
+  }
+
+  async connectionFindings(): Promise<readonly SettingFinding[]> {
+    return [];
   }
 
   read<T>(script: () => Script<T>): Promise<T> {

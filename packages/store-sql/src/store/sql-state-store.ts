@@ -12,6 +12,7 @@ import type {
   DeliverResult,
   HeartbeatRequest,
   HeartbeatResult,
+  HintListener,
   HistoryEvent,
   HistoryRequest,
   InboxMessage,
@@ -20,6 +21,7 @@ import type {
   RunPage,
   RunRecord,
   RunStatus,
+  SettingFinding,
   SignalMessage,
   StateStore,
   StoreCapabilities,
@@ -33,6 +35,7 @@ import type {
   VerbOutcome,
 } from '@dudousxd/nestjs-durable-core';
 import { migrateSchema, verifySchema } from '../schema/migrate.js';
+import { checkSettings } from '../settings/check-settings.js';
 import type { SqlExecutor } from '../sql/executor.js';
 import { claim, claimNothing } from './claim.js';
 import { commitBatch } from './commit/commit-batch.js';
@@ -75,6 +78,18 @@ export class SqlStateStore implements StateStore {
     return verifySchema(this.#executor);
   }
 
+  checkSettings(): Promise<readonly SettingFinding[]> {
+    return checkSettings(this.#executor);
+  }
+
+  hint(namespace: string): Promise<void> {
+    return this.#executor.hints.send(namespace);
+  }
+
+  onHint(listener: HintListener): () => void {
+    return this.#executor.hints.listen(listener);
+  }
+
   close(): Promise<void> {
     return this.#executor.close();
   }
@@ -89,7 +104,7 @@ export class SqlStateStore implements StateStore {
   }
 
   heartbeat(request: HeartbeatRequest): Promise<HeartbeatResult> {
-    return this.#executor.write(() => ownership.heartbeat(request));
+    return this.#executor.urgent(() => ownership.heartbeat(request));
   }
 
   takeOver(request: TakeOverRequest): Promise<TakeOverResult> {

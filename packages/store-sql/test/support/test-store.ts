@@ -17,7 +17,7 @@ export class TestStore {
   });
   readonly store = new SqlStateStore(this.executor, {
     name: 'test',
-    capabilities: { durable: false, shared: false, writeLanes: 1 },
+    capabilities: { durable: false, shared: false, writeLanes: 1, hints: false },
   });
   now = 1_750_000_000_000;
 
