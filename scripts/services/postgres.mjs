@@ -5,10 +5,8 @@ import { run } from './run.mjs';
 
 const DEBIAN_FOLDER = '/usr/lib/postgresql';
 
-/** Acknowledged = on the disk, as in production. */
+/** By default fsync and synchronous_commit are on, as in production: the tests of settings make sure of that. */
 const SETTINGS = {
-  fsync: 'on',
-  synchronous_commit: 'on',
   max_connections: '200',
   shared_buffers: '128MB',
   max_locks_per_transaction: '256',
