@@ -1,6 +1,6 @@
 // The servers that tests need: each is started once per process, however many test projects ask for it, and stopped when
 // the last of them is done.
-import { MissingServiceError } from './missing-service.mjs';
+import { MissingServiceError, noteExcuse } from './missing-service.mjs';
 import { SERVICES } from './services.mjs';
 import { startService } from './start-service.mjs';
 
@@ -12,8 +12,8 @@ const running = globalThis[REGISTRY];
 /**
  * The URL of a service, started if it is not running.
  *
- * With `CI=true` a service that is missing is a failure; at a desk it says so and answers with undefined, and the tests
- * that need it are skipped.
+ * With `CI=true` a service that is missing is a failure, unless it has an excuse; at a desk, or with an excuse, this says
+ * so and answers with undefined, and the tests that need it are skipped.
  *
  * @param {keyof typeof SERVICES} name
  * @returns {Promise<{ url: string | undefined, release(): Promise<void> }>}
@@ -46,10 +46,13 @@ function sharedService(name) {
 }
 
 async function start(service) {
+  noteExcuse(service.name, undefined);
   try {
     return await startService(service);
   } catch (error) {
-    if (!(error instanceof MissingServiceError) || process.env.CI) throw error;
+    if (!(error instanceof MissingServiceError)) throw error;
+    if (process.env.CI === 'true' && !error.excuse) throw error;
+    noteExcuse(service.name, error.excuse);
     console.warn(`SKIPPED: the tests on ${service.title}. ${error.message}`);
     return { url: undefined, stop: async () => {} };
   }

@@ -10,13 +10,15 @@ import { removeLeftovers } from './folders.mjs';
 import { canConnect } from './ports.mjs';
 import { SERVICES } from './services.mjs';
 
+/** Of a start and a stop, on a busy machine. */
+const TIMEOUT_MS = 60_000;
 const PATIENCE = { timeout: 30_000, interval: 20 };
 
 export function describeLifecycle(name) {
   const { title, urlVariable } = SERVICES[name];
   const url = inject(`${name}Url`);
 
-  describe.skipIf(url === undefined)(`${title} for tests`, () => {
+  describe.skipIf(url === undefined)(`${title} for tests`, { timeout: TIMEOUT_MS }, () => {
     it('accepts connections', async () => {
       expect(await canConnect(Number(new URL(url).port))).toBe(true);
     });

@@ -7,6 +7,8 @@ declare module 'vitest' {
     readonly postgresUrl: string | undefined;
     /** `mysql://durable@127.0.0.1:…/durable`, in files named `*.mariadb.test.ts`. */
     readonly mariadbUrl: string | undefined;
+    /** `mysql://durable@127.0.0.1:…/durable`, in files named `*.mysql.test.ts`. */
+    readonly mysqlUrl: string | undefined;
     /** `redis://127.0.0.1:…/0`, in files named `*.redis.test.ts`. */
     readonly redisUrl: string | undefined;
     /** The services of this test project. */

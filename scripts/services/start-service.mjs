@@ -15,10 +15,11 @@ import { MissingServiceError } from './missing-service.mjs';
 export async function startService(service) {
   const given = process.env[service.urlVariable];
   if (given) return { url: given, stop: async () => {} };
-  const programs = service.findPrograms();
+  const programs = await service.findPrograms();
   if (programs) return startLocalServer(service, programs);
   const tried = [];
-  if (await hasDockerCompose()) {
+  const hasContainers = await hasDockerCompose();
+  if (hasContainers) {
     try {
       return await startComposeServer(service);
     } catch (error) {
@@ -27,13 +28,18 @@ export async function startService(service) {
   }
   const installed = await installPrograms(service, tried);
   if (installed) return startLocalServer(service, installed);
-  throw new MissingServiceError(service.title, [howToGet(service), ...tried].join('\n'));
+  const todo = [howToGet(service), ...tried].join('\n');
+  throw new MissingServiceError(
+    service.title,
+    todo,
+    hasContainers ? undefined : service.mayBeMissing,
+  );
 }
 
 async function installPrograms(service, tried) {
   try {
     if (service.install) return await service.install();
-    if (await installPackages(service.packages)) return service.findPrograms();
+    if (await installPackages(service.packages)) return await service.findPrograms();
   } catch (error) {
     tried.push(error.message);
   }
@@ -41,8 +47,9 @@ async function installPrograms(service, tried) {
 }
 
 function howToGet({ name, programNames, packages, urlVariable }) {
+  const debian = packages.length > 0 ? ` (Debian: apt-get install ${packages.join(' ')})` : '';
   return (
-    `Put ${programNames} on the PATH (Debian: apt-get install ${packages.join(' ')}), ` +
+    `Put ${programNames} on the PATH${debian}, ` +
     `or have Docker Compose, which can run \`${name}\` of compose.yaml, ` +
     `or set ${urlVariable} to a server whose user may create databases.`
   );
