@@ -11,13 +11,18 @@ import { join } from 'node:path';
 export async function makeCacheFolder() {
   const folder = cacheFolder();
   await mkdir(folder, { recursive: true });
-  if (process.getuid?.() === 0) await chmod(folder, 0o755);
+  if (isRoot()) await chmod(folder, 0o755);
   return folder;
 }
 
-/** Where that folder is, or will be: root's own one could not be read by a server. */
+/** Where that folder is, or will be: what `DURABLE_TEST_CACHE` says, else among the user's or (root) the system's caches. */
 export function cacheFolder() {
-  const isRoot = process.getuid?.() === 0;
+  const given = process.env.DURABLE_TEST_CACHE;
+  if (given) return given;
   const userCache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return join(isRoot ? '/var/cache' : userCache, 'nestjs-durable-tests');
+  return join(isRoot() ? '/var/cache' : userCache, 'nestjs-durable-tests');
+}
+
+function isRoot() {
+  return process.getuid?.() === 0;
 }

@@ -1,8 +1,7 @@
 // The servers that tests need: each is started once per process, however many test projects ask for it, and stopped when
 // the last of them is done.
-import { MissingServiceError, noteExcuse } from './missing-service.mjs';
 import { SERVICES } from './services.mjs';
-import { startService } from './start-service.mjs';
+import { startOrSkip } from './start-or-skip.mjs';
 
 /** Test projects load this file each for itself. */
 const REGISTRY = Symbol.for('durable.test-services');
@@ -40,20 +39,7 @@ export function expectServices(names) {
 }
 
 function sharedService(name) {
-  const shared = running.get(name) ?? { users: 0, service: start(SERVICES[name]) };
+  const shared = running.get(name) ?? { users: 0, service: startOrSkip(SERVICES[name]) };
   running.set(name, shared);
   return shared;
-}
-
-async function start(service) {
-  noteExcuse(service.name, undefined);
-  try {
-    return await startService(service);
-  } catch (error) {
-    if (!(error instanceof MissingServiceError)) throw error;
-    if (process.env.CI === 'true' && !error.excuse) throw error;
-    noteExcuse(service.name, error.excuse);
-    console.warn(`SKIPPED: the tests on ${service.title}. ${error.message}`);
-    return { url: undefined, stop: async () => {} };
-  }
 }
