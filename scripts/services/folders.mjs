@@ -1,5 +1,5 @@
 // Where servers of our own keep their files: made anew for each, named after the process that started it.
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { chown, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -7,6 +7,9 @@ import { rootDir } from '../workspace.mjs';
 
 const OURS = /^durable-[a-z]+-(\d+)(-\d+)?$/;
 const servicesDir = join(rootDir, '.tmp/services');
+
+/** Where folders can be. */
+export const PARENTS = [servicesDir, tmpdir()];
 let made = 0;
 
 /**
@@ -35,15 +38,26 @@ function isOpenToAll(folder) {
   return isOpen && (above === folder || isOpenToAll(above));
 }
 
-/** Their servers end with them, and may be at it. */
-const STUBBORN = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
+/** Where a folder's server says who guards it. */
+export function pidFileOf(folder) {
+  return join(folder, 'guard.pid');
+}
 
-/** Removes the folders of processes that were killed. */
+/** A server that its process never got to guard has ended by then: it was making its files. */
+const UNGUARDED_MS = 10 * 60_000;
+
+/**
+ * Removes the folders of processes that were killed, once their servers have ended, too: MySQL never ends its shutdown
+ * when its files are gone.
+ */
 export function removeLeftovers() {
-  for (const parent of [servicesDir, tmpdir()]) {
+  for (const parent of PARENTS) {
     for (const entry of entriesOf(parent)) {
       const pid = OURS.exec(entry)?.[1];
-      if (pid && !isAlive(Number(pid))) rmSync(join(parent, entry), STUBBORN);
+      const folder = join(parent, entry);
+      if (pid && !isAlive(Number(pid)) && !isInUse(folder)) {
+        rmSync(folder, { recursive: true, force: true });
+      }
     }
   }
 }
@@ -55,6 +69,18 @@ function entriesOf(folder) {
     if (error.code === 'ENOENT') return [];
     throw error;
   }
+}
+
+function isInUse(folder) {
+  try {
+    const text = readFileSync(pidFileOf(folder), 'utf8');
+    if (text === 'ended\n') return false;
+    if (text !== '') return isAlive(Number(text));
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  const { mtimeMs } = statSync(folder, { throwIfNoEntry: false }) ?? { mtimeMs: 0 };
+  return Date.now() - mtimeMs < UNGUARDED_MS;
 }
 
 function isAlive(pid) {

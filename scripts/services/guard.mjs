@@ -1,15 +1,20 @@
 // Programs that end when this process ends, however it ends: a shell beside each waits for its own standard input to end.
 import { spawn } from 'node:child_process';
 
-/** Sends the signal when the standard input ends; ends with the server when that ends by itself. */
+/**
+ * Sends the signal when the standard input ends; ends with the server when that ends by itself. Its id is in a file until
+ * then, so that others see whether the server is there still.
+ */
 const GUARD = `
-signal=$1; shift
+signal=$1 pid_file=$2; shift 2
+echo $$ > "$pid_file"
 exec 3<&0
 "$@" 3<&- &
 server=$!
 { read -r _; kill -s "$signal" "$server"; } <&3 &
 reader=$!
 wait "$server"; code=$?
+echo ended > "$pid_file"
 kill "$reader" 2>/dev/null
 exit "$code"`;
 
@@ -17,10 +22,13 @@ exit "$code"`;
  * Starts a server that does not outlive this process, nor keeps it alive.
  *
  * @param {readonly string[]} command
- * @param {{ readonly signal: string, readonly user?: { uid: number, gid: number } }} options signal: what ends it
+ * @param {object} options
+ * @param {string} options.signal what ends it
+ * @param {string} options.pidFile for the id of a process that is there as long as the server; `ended` after that
+ * @param {{ uid: number, gid: number }} [options.user]
  */
-export function startGuarded(command, { signal, user }) {
-  return startUntilInputEnds(['/bin/sh', '-c', GUARD, 'guard', signal, ...command], user);
+export function startGuarded(command, { signal, pidFile, user }) {
+  return startUntilInputEnds(['/bin/sh', '-c', GUARD, 'guard', signal, pidFile, ...command], user);
 }
 
 /** Starts a program that ends by itself when its standard input ends. */

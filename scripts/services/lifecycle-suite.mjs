@@ -5,14 +5,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
-import { rootDir } from '../workspace.mjs';
-import { removeLeftovers } from './folders.mjs';
+import { PARENTS, removeLeftovers } from './folders.mjs';
 import { canConnect } from './ports.mjs';
 import { SERVICES } from './services.mjs';
 
 /** Of a start and a stop, on a busy machine. */
-const TIMEOUT_MS = 60_000;
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const TIMEOUT_MS = 180_000;
+const PATIENCE = { timeout: 60_000, interval: 20 };
 
 export function describeLifecycle(name) {
   const { title, urlVariable } = SERVICES[name];
@@ -60,7 +59,8 @@ async function startInChild(name) {
 }
 
 function foldersOf(name, pid) {
-  const folder = join(rootDir, '.tmp/services');
-  const entries = existsSync(folder) ? readdirSync(folder) : [];
+  const entries = PARENTS.filter((folder) => existsSync(folder)).flatMap((folder) =>
+    readdirSync(folder),
+  );
   return entries.filter((entry) => entry.startsWith(`durable-${name}-${pid}-`));
 }

@@ -1,7 +1,7 @@
 // A server of our own: on a free port, with files of its own, as an unprivileged user.
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeFolder, removeLeftovers } from './folders.mjs';
+import { makeFolder, pidFileOf, removeLeftovers } from './folders.mjs';
 import { startGuarded } from './guard.mjs';
 import { canConnect, freePort } from './ports.mjs';
 import { unprivilegedUser } from './unprivileged-user.mjs';
@@ -40,7 +40,11 @@ async function launch({ service, programs, folder, user }) {
   for (let tries = 1; ; tries += 1) {
     const port = await freePort();
     const command = service.command({ programs, folder, port });
-    const server = startGuarded(command, { signal: service.stopSignal, user });
+    const server = startGuarded(command, {
+      signal: service.stopSignal,
+      pidFile: pidFileOf(folder),
+      user,
+    });
     if (await accepts(service, server, port)) return { port, server };
     await server.stop();
     const isPortTaken = /address already in use/i.test(server.log());
