@@ -11,8 +11,8 @@ const INSTALL =
   'apt-get update && apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=600 "$@"';
 
 /**
- * Installs packages, if this is Debian (or one of its kind) and we are root. Nothing is started by it that we know of:
- * the packages that services name have no system service, or one that is left alone.
+ * Installs packages, if this is Debian (or one of its kind) and we are root. A package may start a service of the
+ * system, on its usual port; it is left alone.
  *
  * @returns {Promise<boolean>} whether it could
  * @throws Error with apt's own words when it fails

@@ -1,7 +1,7 @@
 import 'vitest';
 
 declare module 'vitest' {
-  /** Servers whose user may create databases; undefined where there is none. See docs/testing.md. */
+  /** Servers whose user may create databases; undefined where there is none. See docs/test-servers.md. */
   export interface ProvidedContext {
     /** `postgres://durable@127.0.0.1:…/postgres`, in files named `*.postgres.test.ts`. */
     readonly postgresUrl: string | undefined;
