@@ -1,9 +1,9 @@
 /** What the store objects to: each setting on a real server, for this database or, where it has no other scope, for all. */
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Client, Pool, type PoolConfig } from 'pg';
+import { PostgresDatabase } from 'store-fixtures';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { DrizzleStateStore } from '../src/index.js';
-import { PostgresDatabase } from './postgres-fixture.js';
 
 const server = inject('postgresUrl');
 

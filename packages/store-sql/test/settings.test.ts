@@ -12,7 +12,7 @@ function storeOn(file: string, pragmas: readonly string[]): SqlStateStore {
   onTestFinished(() => void handle.close());
   for (const pragma of pragmas) handle.pragma(pragma);
   const connect = () => ({ driver: handle as unknown as SqliteDriver, owned: false });
-  const capabilities = { durable: true, shared: true, writeLanes: 1 };
+  const capabilities = { durable: true, shared: true, writeLanes: 1, hints: false };
   return new SqlStateStore(new SqliteExecutor({ connect }), { name: 'test', capabilities });
 }
 

@@ -11,9 +11,9 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Client, Pool, type PoolConfig } from 'pg';
+import { PostgresDatabase } from 'store-fixtures';
 import { vi } from 'vitest';
 import { DrizzleStateStore } from '../../src/index.js';
-import { PostgresDatabase } from '../postgres-fixture.js';
 
 type Body = (ctx: WorkflowCtx, input: never) => Promise<unknown>;
 
