@@ -24,10 +24,10 @@ exit "$code"`;
  * @param {readonly string[]} command
  * @param {object} options
  * @param {string} options.signal what ends it
- * @param {string} options.pidFile for the id of a process that is there as long as the server; `ended` after that
+ * @param {string} [options.pidFile] for the id of a process that is there as long as the server; `ended` after that
  * @param {{ uid: number, gid: number }} [options.user]
  */
-export function startGuarded(command, { signal, pidFile, user }) {
+export function startGuarded(command, { signal, pidFile = '/dev/null', user }) {
   return startUntilInputEnds(['/bin/sh', '-c', GUARD, 'guard', signal, pidFile, ...command], user);
 }
 
