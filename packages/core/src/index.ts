@@ -5,6 +5,7 @@ export {
   createCodec,
   type ErrorClass,
 } from './codec/codec.js';
+export { inputDigest } from './codec/digest.js';
 export { DurableEngine } from './engine.js';
 export type {
   DurableClient,

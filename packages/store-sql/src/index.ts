@@ -12,6 +12,12 @@ export type { ColumnKind, Dialect } from './dialect/dialect.js';
 export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';
 export { type ConflictClause, standardText } from './dialect/standard.js';
+export type {
+  DoctorFinding,
+  DoctorInvariant,
+  DoctorOptions,
+  DoctorReport,
+} from './doctor/report.js';
 export {
   SchemaInUseError,
   SchemaMissingError,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Statement, sqlite } from '../src/index.js';
+import * as doctor from '../src/statements/doctor.js';
 import * as history from '../src/statements/history.js';
 import * as inbox from '../src/statements/inbox.js';
 import * as ready from '../src/statements/ready.js';
@@ -29,7 +30,7 @@ function isStatement(value: unknown): value is Statement {
   return typeof value === 'object' && value !== null && 'kind' in value;
 }
 
-const modules = { history, inbox, ready, runs, signals, tasks, workers };
+const modules = { doctor, history, inbox, ready, runs, signals, tasks, workers };
 const statements = Object.values(modules).flatMap((module) =>
   (Object.values(module) as unknown[]).filter(isStatement),
 );

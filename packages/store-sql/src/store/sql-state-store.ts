@@ -34,6 +34,8 @@ import type {
   Turn,
   VerbOutcome,
 } from '@dudousxd/nestjs-durable-core';
+import { examine } from '../doctor/doctor.js';
+import type { DoctorOptions, DoctorReport } from '../doctor/report.js';
 import { migrateSchema, verifySchema } from '../schema/migrate.js';
 import { checkSettings } from '../settings/check-settings.js';
 import type { SqlExecutor } from '../sql/executor.js';
@@ -92,6 +94,19 @@ export class SqlStateStore implements StateStore {
 
   close(): Promise<void> {
     return this.#executor.close();
+  }
+
+  /**
+   * Looks for broken invariants: see `DoctorInvariant` for what is looked at. Any finding is a bug of this library or a
+   * change of its tables by others; a healthy database has none, however busy it is.
+   *
+   * It reads a page of runs after the other, each on one snapshot: it blocks no writer, and may run beside the
+   * application. When its time is up, the report says where to go on.
+   *
+   * @throws InvalidArgumentError naming the option
+   */
+  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    return examine(this.#executor, options);
   }
 
   createRuns(request: CreateRunsRequest): Promise<readonly CreateOutcome[]> {
