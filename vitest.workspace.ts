@@ -63,6 +63,14 @@ function withServers(testServices: readonly string[]) {
   return { globalSetup: [join(servicesDir, 'vitest-setup.mjs')], provide: { testServices } };
 }
 
+/** After everything else, and one file at a time: its processes need the whole machine, and so do timing tests. */
+function alone(project: TestProjectInlineConfiguration): TestProjectInlineConfiguration {
+  return {
+    ...project,
+    test: { ...project.test, maxWorkers: 1, sequence: { groupOrder: 1 } },
+  };
+}
+
 export default defineConfig({
   resolve: { alias: sourceAliases },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
@@ -79,6 +87,7 @@ export default defineConfig({
         projectsOf(dir, root, ['src/**/*.test.ts', 'test/**/*.test.ts']),
       ),
       ...projectsOf('scripts', join(import.meta.dirname, 'scripts'), ['**/*.test.mjs']),
+      ...projectsOf('chaos', join(import.meta.dirname, 'chaos'), ['test/**/*.test.ts']).map(alone),
     ],
   },
 });

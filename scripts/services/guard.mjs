@@ -55,6 +55,8 @@ export function startUntilInputEnds([program, ...args], user) {
   child.stdin.on('error', () => {});
   for (const handle of [child, child.stdin, child.stdout, child.stderr]) handle.unref?.();
   return {
+    /** Of the guard, where there is one. */
+    pid: child.pid,
     /** The last of what it wrote. */
     log: () => log,
     hasEnded: () => hasEnded,

@@ -55,7 +55,7 @@ async function launch({ service, programs, folder, user }) {
 }
 
 /** Waits until the server says that it accepts connections, and does. */
-async function accepts({ readyText }, server, port) {
+export async function accepts({ readyText }, server, port) {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let isReady = false;
   while (!(isReady && (await canConnect(port)))) {

@@ -1,0 +1,6 @@
+// Lets chaos loose on real processes.
+//
+//   pnpm chaos --minutes 60 [--seed N] [--report FILE]
+import '../../packages/testing/scripts/source-hooks.mjs';
+
+await import('../src/main.ts');

@@ -1,0 +1,37 @@
+import { DurableModule } from '@dudousxd/nestjs-durable';
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { AppOptions } from './app-options.js';
+import type { Ledger } from './ledger.js';
+import { ProgramWorkflow } from './program.workflow.js';
+import { RunsController } from './runs.controller.js';
+import { StepBodies } from './step-bodies.js';
+import { APPLICATION_NAME, openStore } from './store-factory.js';
+import { watchStore } from './watch-store.js';
+
+/** An application as a user would write it, but for the watched store. */
+@Module({})
+export class AppModule {
+  static with(options: AppOptions, ledger: Ledger): DynamicModule {
+    const { store } = openStore(options.store, options.databaseUrl, APPLICATION_NAME);
+    return {
+      module: AppModule,
+      imports: [
+        DurableModule.forRoot({
+          store: watchStore(store, ledger),
+          worker: {
+            lease: options.leaseMs,
+            heartbeat: options.heartbeatMs,
+            maxPoll: options.maxPollMs,
+            residentIdle: 1_000,
+          },
+          shutdownTimeout: options.shutdownMs,
+        }),
+      ],
+      controllers: [RunsController],
+      providers: [
+        ProgramWorkflow,
+        { provide: StepBodies, useValue: new StepBodies(ledger, options.folder) },
+      ],
+    };
+  }
+}
