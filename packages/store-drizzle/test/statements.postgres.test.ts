@@ -98,6 +98,18 @@ describe.skipIf(server === undefined)('statements on PostgreSQL', () => {
     ]);
   });
 
+  test('a hundred signals: as many statements as two', async () => {
+    const signals = (count: number, name: string) =>
+      Array.from({ length: count }, (_, i) => {
+        const token = `${name} ${i}`;
+        return { namespace: 'default', token, id: 's', payload: '1', ttlMs: 60_000 };
+      });
+    const two = await textsOf(() => store.signal(signals(2, 'two')));
+    const hundred = await textsOf(() => store.signal(signals(100, 'hundred')));
+    expect(hundred).toEqual(two);
+    expect(await store.listSignals('default', 'hundred 99')).toMatchObject([{ id: 's' }]);
+  });
+
   test('turns that end their runs: the same statement, with what an end clears away', async () => {
     await store.createRuns({ runs: [newRun('r1')], claim: 'w1' });
     await store.createRuns({ runs: [newRun('ends'), newRun('goes-on')], claim: 'w1' });

@@ -3,7 +3,7 @@ import {
   type DeliverResult,
   type SignalMessage,
 } from '@dudousxd/nestjs-durable-core';
-import { change, databaseTime, first, rows, type Script } from '../sql/script.js';
+import { change, databaseTime, firstOfEach, rows, type Script } from '../sql/script.js';
 import {
   DELETE_SIGNAL,
   EXPIRED_SIGNALS,
@@ -13,7 +13,7 @@ import {
   SIGNAL_BY_ID,
 } from '../statements/signals.js';
 import { DELETE_WORKER, FORGOTTEN_WORKERS } from '../statements/workers.js';
-import { lockTokens } from './mailboxes.js';
+import { lockTokens, tokenKey } from './mailboxes.js';
 import { begin, type Transition, type Woken } from './transition.js';
 import { wakeRuns } from './wake.js';
 
@@ -23,26 +23,87 @@ export function* acceptSignals(
 ): Script<readonly DeliverResult[]> {
   const tx = yield* begin();
   yield* lockTokens(messages);
-  const results: DeliverResult[] = [];
-  for (const message of messages) results.push(yield* acceptSignal(tx, message));
+  const results: DeliverResult[] = messages.map(() => DUPLICATE);
+  for (const wave of wavesOf(messages)) {
+    const accepted = yield* acceptWave(
+      tx,
+      wave.map(({ message }) => message),
+    );
+    for (const [at, { i }] of wave.entries()) results[i] = accepted[at] ?? DUPLICATE;
+  }
   return results;
 }
 
-function* acceptSignal(tx: Transition, message: SignalMessage): Script<DeliverResult> {
-  const { namespace, token, id, payload, ttlMs } = message;
-  const known = yield* first(SIGNAL_BY_ID, [namespace, token, id]);
-  if (known && known.expires_at > tx.now) return { outcome: 'duplicate', woken: [] };
-  const woken: Woken = new Set();
-  yield* tx.mailboxes.touch([{ ref: message, woken }]);
-  if (known) yield* change(DELETE_SIGNAL, [[known.seq]]);
-  const last = yield* first(LAST_ACCEPTED, [namespace, token, namespace, token]);
-  // Never before the one ahead of it in the line, whatever the clocks of two processes say.
-  const acceptedAt = Math.max(tx.now, last?.at ?? 0);
-  yield* change(INSERT_SIGNAL, [
-    [namespace, token, id, 0, acceptedAt, acceptedAt + ttlMs, payload],
-  ]);
+const DUPLICATE: DeliverResult = { outcome: 'duplicate', woken: [] };
+
+/** A message, and its place in the call. */
+interface Placed {
+  readonly message: SignalMessage;
+  readonly i: number;
+}
+
+/** Messages for different tokens do not concern each other: each wave has one of each token, in their order. */
+function wavesOf(messages: readonly SignalMessage[]): readonly (readonly Placed[])[] {
+  const waves: Placed[][] = [];
+  const times = new Map<string, number>();
+  for (const [i, message] of messages.entries()) {
+    const key = tokenKey(message);
+    const wave = times.get(key) ?? 0;
+    times.set(key, wave + 1);
+    const others = waves[wave];
+    if (others) others.push({ message, i });
+    else waves.push([{ message, i }]);
+  }
+  return waves;
+}
+
+/** A payload on its way, for the message that brings it. */
+interface Sending {
+  readonly message: SignalMessage;
+  readonly woken: Woken;
+  /** The row of the same id that has expired. */
+  readonly expired: number | undefined;
+}
+
+function* acceptWave(
+  tx: Transition,
+  messages: readonly SignalMessage[],
+): Script<readonly (DeliverResult | undefined)[]> {
+  const known = yield* firstOfEach(
+    SIGNAL_BY_ID,
+    messages.map(({ namespace, token, id }) => [namespace, token, id]),
+  );
+  const sendings = messages.map((message, i): Sending | undefined => {
+    const row = known[i];
+    if (row && row.expires_at > tx.now) return undefined;
+    return { message, woken: new Set(), expired: row?.seq };
+  });
+  yield* putDown(
+    tx,
+    sendings.flatMap((sending) => sending ?? []),
+  );
+  return sendings.map((sending) => sending && { outcome: 'accepted', woken: [...sending.woken] });
+}
+
+function* putDown(tx: Transition, sendings: readonly Sending[]): Script<void> {
+  yield* tx.mailboxes.touch(sendings.map(({ message, woken }) => ({ ref: message, woken })));
+  yield* change(
+    DELETE_SIGNAL,
+    sendings.flatMap(({ expired }) => (expired === undefined ? [] : [[expired]])),
+  );
+  const last = yield* firstOfEach(
+    LAST_ACCEPTED,
+    sendings.map(({ message: { namespace, token } }) => [namespace, token, namespace, token]),
+  );
+  yield* change(
+    INSERT_SIGNAL,
+    sendings.map(({ message: { namespace, token, id, payload, ttlMs } }, i) => {
+      // Never before the one ahead of it in the line, whatever the clocks of two processes say.
+      const acceptedAt = Math.max(tx.now, last[i]?.at ?? 0);
+      return [namespace, token, id, 0, acceptedAt, acceptedAt + ttlMs, payload];
+    }),
+  );
   yield* wakeRuns(tx.now, yield* tx.mailboxes.settle());
-  return { outcome: 'accepted', woken: [...woken] };
 }
 
 /** Payloads that nobody has consumed, oldest first. */
