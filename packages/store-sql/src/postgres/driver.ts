@@ -32,13 +32,14 @@ export interface PgClient extends PgConnection {
   /** Gives it back; with an error or true, it is not used again. */
   release(destroy?: Error | boolean): void;
   on(event: 'error', listener: ErrorListener): unknown;
-  off(event: 'error', listener: ErrorListener): unknown;
 }
 
 /** `pg.Pool`. */
 export interface PgPool {
   connect(): Promise<PgClient>;
   on(event: 'error', listener: ErrorListener): unknown;
+  /** Emitted before a client is lent, in one go with the end of the pool's own listening to it. */
+  on(event: 'acquire', listener: (client: PgClient) => void): unknown;
   readonly totalCount: number;
 }
 

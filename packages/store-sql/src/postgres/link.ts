@@ -51,10 +51,11 @@ export class PoolLink implements PostgresLink {
     heard.add(pool);
     // The pool has dropped the client by then, and makes a new one when it is asked for one.
     pool.on('error', ignore);
+    pool.on('acquire', hear);
   }
 
   async statement(name: string, text: string, values: unknown[]): Promise<PgAnswer> {
-    const client = await this.#lend();
+    const client = await this.#pool.connect();
     try {
       const query = { text, values, types: plainTypes, query_timeout: this.#timeoutMs };
       const result = await this.#prepared.send(client, name, query);
@@ -70,7 +71,7 @@ export class PoolLink implements PostgresLink {
     begin: string,
     work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T> {
-    const client = await this.#lend();
+    const client = await this.#pool.connect();
     const send = sendOver(client, this.#timeoutMs);
     try {
       const result = await work(send, [begin]);
@@ -83,13 +84,20 @@ export class PoolLink implements PostgresLink {
       throw error;
     }
   }
+}
 
-  async #lend(): Promise<PgClient> {
-    const client = await this.#pool.connect();
-    // An error between two statements comes as an event; the next statement fails by it.
-    client.on('error', ignore);
-    return client;
-  }
+/** Clients whose errors are heard for as long as they live. */
+const heardClients = new WeakSet<PgClient>();
+
+/**
+ * An error that comes between two statements comes as an event; the next statement fails by it. The pool listens only
+ * while a client is idle, and stops before the promise of `connect` can be heard of: an end of the connection that comes
+ * in the same packet as the end of the handshake would end the process.
+ */
+function hear(client: PgClient): void {
+  if (heardClients.has(client)) return;
+  heardClients.add(client);
+  client.on('error', ignore);
 }
 
 function ignore(): void {}
@@ -106,11 +114,6 @@ async function rollBack(client: PgClient, send: PgSend): Promise<void> {
 
 /** Gives the client back to its pool; with an error, to be thrown away. */
 function giveBack(client: PgClient, error?: unknown): void {
-  if (error === undefined) {
-    client.release();
-    client.off('error', ignore);
-    return;
-  }
-  // It may still have something to say.
-  client.release(error instanceof Error ? error : true);
+  if (error === undefined) client.release();
+  else client.release(error instanceof Error ? error : true);
 }
