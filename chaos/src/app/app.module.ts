@@ -8,30 +8,30 @@ import { StepBodies } from './step-bodies.js';
 import { APPLICATION_NAME, openStore } from './store-factory.js';
 import { watchStore } from './watch-store.js';
 
-/** An application as a user would write it, but for the watched store. */
 @Module({})
-export class AppModule {
-  static with(options: AppOptions, ledger: Ledger): DynamicModule {
-    const { store } = openStore(options.store, options.databaseUrl, APPLICATION_NAME);
-    return {
-      module: AppModule,
-      imports: [
-        DurableModule.forRoot({
-          store: watchStore(store, ledger),
-          worker: {
-            lease: options.leaseMs,
-            heartbeat: options.heartbeatMs,
-            maxPoll: options.maxPollMs,
-            residentIdle: 1_000,
-          },
-          shutdownTimeout: options.shutdownMs,
-        }),
-      ],
-      controllers: [RunsController],
-      providers: [
-        ProgramWorkflow,
-        { provide: StepBodies, useValue: new StepBodies(ledger, options.folder) },
-      ],
-    };
-  }
+class AppModule {}
+
+/** An application as a user would write it, but for the watched store. */
+export function appModule(options: AppOptions, ledger: Ledger): DynamicModule {
+  const { store } = openStore(options.store, options.databaseUrl, APPLICATION_NAME);
+  return {
+    module: AppModule,
+    imports: [
+      DurableModule.forRoot({
+        store: watchStore(store, ledger),
+        worker: {
+          lease: options.leaseMs,
+          heartbeat: options.heartbeatMs,
+          maxPoll: options.maxPollMs,
+          residentIdle: 1_000,
+        },
+        shutdownTimeout: options.shutdownMs,
+      }),
+    ],
+    controllers: [RunsController],
+    providers: [
+      ProgramWorkflow,
+      { provide: StepBodies, useValue: new StepBodies(ledger, options.folder) },
+    ],
+  };
 }

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AppModule } from './app.module.js';
+import { appModule } from './app.module.js';
 import type { AppOptions, Hello } from './app-options.js';
 import { shiftClock } from './clock.js';
 import { Ledger } from './ledger.js';
@@ -17,7 +17,7 @@ const ledger = new Ledger(options.ledger, options.app);
 watchEventLoop();
 
 const logger = new ConsoleLogger({ colors: false, logLevels: ['warn', 'error', 'fatal'] });
-const app = await NestFactory.create(AppModule.with(options, ledger), { logger });
+const app = await NestFactory.create(appModule(options, ledger), { logger });
 app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1');
 const { port } = app.getHttpServer().address() as AddressInfo;

@@ -4,11 +4,11 @@ import type { Random } from '../program/random.js';
 import type { AppProcess, Ending } from './app-process.js';
 import type { FaultLog } from './fault-log.js';
 import type { PlannedFault, PlannedKind } from './plan.js';
-import type { Hole, Proxy } from './proxy.js';
+import type { Hole, TcpProxy } from './tcp-proxy.js';
 
 export interface Victim {
   readonly app: AppProcess;
-  readonly proxy: Proxy;
+  readonly proxy: TcpProxy;
 }
 
 export interface FaultRunnerOptions {

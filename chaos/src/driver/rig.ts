@@ -9,7 +9,7 @@ import { bundleApp } from './bundle.js';
 import { Database } from './database.js';
 import { FaultLog } from './fault-log.js';
 import type { Victim } from './fault-runner.js';
-import { Proxy } from './proxy.js';
+import { TcpProxy } from './tcp-proxy.js';
 
 export const LEASE_MS = 3_000;
 const HEARTBEAT_MS = 1_000;
@@ -18,6 +18,9 @@ const SHUTDOWN_MS = 10_000;
 const TEN_MINUTES_MS = 600_000;
 /** One that is right, one that is ahead, one that is behind. */
 const CLOCK_OFFSETS_MS = [0, TEN_MINUTES_MS, -TEN_MINUTES_MS];
+
+/** What ends a transaction, or is one: by its text, or by the name of the prepared statement. */
+const COMMITS = /\bcommit\b|durable_(append|create)/i;
 
 const scratchDir = join(import.meta.dirname, '../../.tmp');
 
@@ -93,12 +96,12 @@ function openProxy(
   app: number,
   { random, cutRate }: RigOptions,
   faults: FaultLog,
-): Promise<Proxy> {
+): Promise<TcpProxy> {
   const { hostname: host, port } = new URL(databaseUrl);
-  return Proxy.listen({
+  return TcpProxy.listen({
     target: { host, port: Number(port) },
     random: random.fork(`proxy ${app}`),
-    cutAfter: /\bcommit\b/i,
+    cutAfter: COMMITS,
     cutRate,
     onCut: () => faults.note('cut', app),
   });

@@ -15,7 +15,7 @@ export interface ProxyOptions {
   readonly onCut: () => void;
 }
 
-export class Proxy {
+export class TcpProxy {
   readonly #options: ProxyOptions;
   readonly #server: Server;
   readonly #links = new Set<Link>();
@@ -29,8 +29,8 @@ export class Proxy {
     this.#server = createServer({ noDelay: true }, (client) => this.#accept(client));
   }
 
-  static async listen(options: ProxyOptions): Promise<Proxy> {
-    const proxy = new Proxy(options);
+  static async listen(options: ProxyOptions): Promise<TcpProxy> {
+    const proxy = new TcpProxy(options);
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once('error', reject).listen(0, '127.0.0.1', () => resolve());
     });
