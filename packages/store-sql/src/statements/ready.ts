@@ -27,6 +27,14 @@ export const LOCK_READY = query<unknown>(
 /** `[run id]` */
 export const DELETE_READY = remove('deleteReady', { table: 'durable_ready', where: 'run_id = ?' });
 
+/** `[run id]`. Only where there is no run that could use it, as of now: it may have been put back to work since. */
+export const DELETE_STALE_READY = remove('deleteStaleReady', {
+  table: 'durable_ready',
+  where:
+    'run_id = ? and not exists (select 1 from durable_runs r where r.id = durable_ready.run_id ' +
+    "and r.status in ('pending', 'running', 'suspended'))",
+});
+
 /** `[namespace, queue]`. The priorities that the queue's rows have, one look into the index for each. */
 export const READY_PRIORITIES = query<{ readonly priority: number }>(
   'readyPriorities',

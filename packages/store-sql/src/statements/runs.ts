@@ -129,10 +129,11 @@ export const LOCK_UNOWNED = query<RunRow>(
     `select ${RUN_COLUMNS} from durable_runs r where r.id = ? and r.worker is null${d.forUpdateSkipLocked('r')}`,
 );
 
-/** `[id, worker]` */
-export const IS_OWNED_BY = query<{ readonly id: string }>(
-  'isOwnedBy',
-  'select r.id from durable_runs r where r.id = ? and r.worker = ?',
+/** `[id, worker]`. A run of the worker, unless somebody has it locked. */
+export const LOCK_OWN = query<{ readonly id: string }>(
+  'lockOwn',
+  (d) =>
+    `select r.id from durable_runs r where r.id = ? and r.worker = ?${d.forUpdateSkipLocked('r')}`,
 );
 
 /** `[worker]` */

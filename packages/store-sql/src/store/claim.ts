@@ -11,6 +11,7 @@ import type {
 import { change, firstOfEach, rows, rowsOfEach, type Script } from '../sql/script.js';
 import {
   DELETE_READY,
+  DELETE_STALE_READY,
   DUE_ROWS,
   type DueRow,
   LOCK_OWN_WAKES,
@@ -18,13 +19,7 @@ import {
   OWN_WAKES,
   READY_PRIORITIES,
 } from '../statements/ready.js';
-import {
-  CLAIM_RUN,
-  IS_OWNED_BY,
-  LOCK_UNOWNED,
-  OWNED_RUNS,
-  type RunRow,
-} from '../statements/runs.js';
+import { CLAIM_RUN, LOCK_OWN, LOCK_UNOWNED, OWNED_RUNS, type RunRow } from '../statements/runs.js';
 import { receiveAll } from './receive.js';
 import { toRunRecord } from './rows.js';
 import { begin, type Transition } from './transition.js';
@@ -90,8 +85,9 @@ export function* claim(request: ClaimRequest): Script<ClaimResult> {
 }
 
 /**
- * Due rows of runs that the worker owns. Their owner is looked at again when they are locked: whoever takes such a run
- * from the worker puts a ready row there afterwards, or has done so before.
+ * Due rows of runs that the worker owns. Their owner is looked at again under the run's lock: whoever takes such a run
+ * from the worker puts a ready row there afterwards, or has done so before. A run that is locked may be on its way to be
+ * suspended, by a turn that has looked for messages already: its row has to stay for whoever claims it then.
  */
 function* takeWakes(
   { now }: Transition,
@@ -99,7 +95,7 @@ function* takeWakes(
 ): Script<readonly string[]> {
   const due = yield* rows(LOCK_OWN_WAKES, [worker, now, namespace]);
   const owned = yield* firstOfEach(
-    IS_OWNED_BY,
+    LOCK_OWN,
     due.map(({ run_id }) => [run_id, worker]),
   );
   return owned.flatMap((run) => (run ? [run.id] : []));
@@ -161,7 +157,7 @@ function* takeLevel(
     if (stale.length === 0) return due.map((row) => row.run_id);
     // A row without a run that can use it means nothing.
     yield* change(
-      DELETE_READY,
+      DELETE_STALE_READY,
       stale.map((row) => [row.run_id]),
     );
   }
