@@ -55,6 +55,8 @@ export interface ChaosReport {
   readonly recoveryMs: readonly number[];
   readonly latenessMs: readonly number[];
   readonly healedAfterMs: number;
+  /** How long processes took to end after SIGTERM. */
+  readonly shutdownMs: readonly number[];
   readonly looks: number;
   readonly logLines: ReadonlyMap<string, number>;
   /** Where the evidence is, if it was kept. */
@@ -64,7 +66,8 @@ export interface ChaosReport {
 /** An application has to be given this much time for its runs to move on. */
 const AFTERMATH_MS = LEASE_MS + 2 * MAX_POLL_MS + 5_000;
 const STALL_MS = 1_000;
-const GRACE_MS = 26_000;
+/** A shutdown waits for the database as long as a statement may take. */
+const GRACE_MS = 60_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, say } = options;
@@ -194,7 +197,7 @@ class ChaosRun {
     return {
       seed: this.#options.seed,
       violations: [
-        ...this.#watch.violations,
+        ...new Set(this.#watch.violations),
         ...deaths,
         ...refused,
         ...this.#faults.problems,
@@ -225,6 +228,7 @@ class ChaosRun {
       recoveryMs: recoveryTimes(evidence.audit, this.#kills(evidence)),
       latenessMs: timers.lateness,
       healedAfterMs,
+      shutdownMs: this.#faults.shutdownMs.toSorted((a, b) => a - b),
       looks: this.#watch.looks,
       logLines: logs.kinds,
       folder,

@@ -23,6 +23,7 @@ export function formatReport(report: ChaosReport): string {
     ['a killed owner’s run has a new owner after', distribution(report.recoveryMs)],
     ['timers late by', distribution(report.latenessMs)],
     ['all runs ended after the last fault within', `${report.healedAfterMs} ms`],
+    ['processes ended after SIGTERM within', distribution(report.shutdownMs)],
     ['looks of the doctor on the way', report.looks],
     ['violations', report.violations.length],
   ];

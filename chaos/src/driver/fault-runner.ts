@@ -32,6 +32,8 @@ const HOLES: readonly Hole[] = ['both', 'toServer', 'toClient'];
 export class FaultRunner {
   /** What went wrong about a fault itself. */
   readonly problems: string[] = [];
+  /** How long processes took to end after SIGTERM. */
+  readonly shutdownMs: number[] = [];
   readonly #options: FaultRunnerOptions;
   readonly #busy = new Set<Victim>();
   #holes = 0;
@@ -136,6 +138,7 @@ export class FaultRunner {
     const startedAt = performance.now();
     const ending = await Promise.race([app.terminate(), delay(graceMs)]);
     const tookMs = Math.round(performance.now() - startedAt);
+    this.shutdownMs.push(tookMs);
     if (ending === undefined) {
       this.problems.push(`sigterm: app ${app.index} has not ended after ${tookMs} ms`);
       await app.kill();

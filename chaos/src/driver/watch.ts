@@ -46,7 +46,8 @@ export class Watch {
   async #look(): Promise<void> {
     const findings = await this.#database.examine(BUDGET_MS);
     for (const { invariant, runId, what } of findings) {
-      this.violations.push(`${invariant}: ${new Date().toISOString()} run ${runId}: ${what}`);
+      const text = `${invariant}: on the way, run ${runId}: ${what}`;
+      if (!this.violations.includes(text)) this.violations.push(text);
     }
     this.glimpses.push(...(await this.#database.glimpse()));
     this.looks += 1;

@@ -1,7 +1,8 @@
 /** I20: what the applications wrote. */
 import { readFileSync } from 'node:fs';
 
-const ALARMING = /unhandled ?rejection|uncaught|assert|deadlock|out of memory|FATAL/i;
+const ALARMING =
+  /unhandled ?rejection|unhandled 'error'|uncaught|assertion|deadlock|out of memory| FATAL \[/i;
 
 export interface LogVerdict {
   readonly violations: readonly string[];
