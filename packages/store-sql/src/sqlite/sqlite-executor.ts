@@ -9,16 +9,11 @@ import { sqlite } from '../dialect/sqlite.js';
 import { StoreBusyError, StoreClosedError, UnsupportedHandleError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
 import { noHints } from '../sql/hints.js';
-import { type Request, rows, type Script } from '../sql/script.js';
-import type { Params, Query, Statement } from '../sql/statement.js';
+import { rows, type Script } from '../sql/script.js';
+import type { Params, Query } from '../sql/statement.js';
 import { BusyLine } from './busy-line.js';
-import {
-  isBusy,
-  isRefusal,
-  isUnavailable,
-  type SqliteDriver,
-  type SqliteStatement,
-} from './driver.js';
+import { isBusy, isRefusal, isUnavailable, type SqliteDriver } from './driver.js';
+import { SqliteSession } from './sqlite-session.js';
 
 export interface SqliteExecutorOptions {
   /**
@@ -41,7 +36,7 @@ export class SqliteExecutor implements SqlExecutor {
   readonly hints = noHints;
   readonly #options: SqliteExecutorOptions;
   readonly #line: BusyLine;
-  #session: SqliteSession | undefined;
+  #connection: SqliteConnection | undefined;
 
   constructor(options: SqliteExecutorOptions) {
     this.#options = options;
@@ -81,29 +76,26 @@ export class SqliteExecutor implements SqlExecutor {
 
   async close(): Promise<void> {
     this.#line.close();
-    this.#session?.close();
+    this.#connection?.close();
   }
 
-  #connected(): SqliteSession {
-    this.#session ??= new SqliteSession(this.#options);
-    return this.#session;
+  #connected(): SqliteConnection {
+    this.#connection ??= new SqliteConnection(this.#options);
+    return this.#connection;
   }
 }
 
-/** The handle, with its prepared statements and its clock. */
-class SqliteSession {
+/** The executor's handle, and the transactions on it. */
+class SqliteConnection {
   readonly #driver: SqliteDriver;
   readonly #owned: boolean;
-  readonly #clock: () => number;
-  readonly #prepared = new WeakMap<Statement, SqliteStatement>();
-  readonly #byText = new Map<string, SqliteStatement>();
-  #lastNow = 0;
+  readonly #session: SqliteSession;
 
-  constructor({ connect, now = Date.now }: SqliteExecutorOptions) {
+  constructor({ connect, now }: SqliteExecutorOptions) {
     const { driver, owned } = connect();
     this.#driver = driver;
     this.#owned = owned;
-    this.#clock = now;
+    this.#session = new SqliteSession(driver, now);
     if (!owned) return;
     try {
       makeDurable(driver);
@@ -116,10 +108,10 @@ class SqliteSession {
 
   transaction<T>(begin: 'begin' | 'begin immediate', script: () => Script<T>): T {
     if (this.#driver.inTransaction) throw new HandleInUse('another transaction is open');
-    this.#text(begin).run([]);
+    this.#session.text(begin).run([]);
     try {
-      const result = this.#run(script());
-      this.#text('commit').run([]);
+      const result = this.#session.run(script());
+      this.#session.text('commit').run([]);
       return result;
     } catch (error) {
       this.#rollBack(error);
@@ -131,7 +123,7 @@ class SqliteSession {
     // Some failures have rolled back already.
     if (!this.#driver.inTransaction) return;
     try {
-      this.#text('rollback').run([]);
+      this.#session.text('rollback').run([]);
     } catch (error) {
       throw new AggregateError([cause, error], 'a transaction failed, and so did its rollback');
     }
@@ -140,81 +132,10 @@ class SqliteSession {
   close(): void {
     if (this.#owned && this.#driver.open) this.#driver.close();
   }
-
-  #run<T>(script: Script<T>): T {
-    let step = script.next();
-    while (!step.done) step = script.next(this.#answer(step.value));
-    return step.value;
-  }
-
-  #answer(request: Request): unknown {
-    switch (request.op) {
-      case 'now':
-        return this.#now();
-      case 'rows':
-        return this.#each(request, (statement, params) => statement.all(params));
-      case 'first':
-        return this.#each(request, (statement, params) => statement.get(params));
-      case 'insertNew':
-        return this.#each(
-          request,
-          (statement, params) => Number(statement.run(params).changes) === 1,
-        );
-      case 'change':
-        this.#change(request);
-        return undefined;
-      case 'lock':
-        // The transaction that may write is the only one.
-        return undefined;
-      case 'lockRows':
-        return request.params.map(() => true);
-      case 'define':
-        this.#driver.exec(request.text);
-        return undefined;
-      default:
-        return request satisfies never;
-    }
-  }
-
-  #each<T>(
-    { statement, params }: { readonly statement: Statement; readonly params: readonly Params[] },
-    send: (prepared: SqliteStatement, params: Params) => T,
-  ): T[] {
-    const prepared = this.#prepare(statement);
-    return params.map((row) => send(prepared, row));
-  }
-
-  #change({ statement, params }: Extract<Request, { op: 'change' }>): void {
-    const prepared = this.#prepare(statement);
-    for (const row of params) prepared.run(row);
-  }
-
-  #prepare(statement: Statement): SqliteStatement {
-    const known = this.#prepared.get(statement);
-    if (known) return known;
-    const prepared = this.#text(sqlite.textOf(statement));
-    this.#prepared.set(statement, prepared);
-    return prepared;
-  }
-
-  #text(text: string): SqliteStatement {
-    const known = this.#byText.get(text);
-    if (known) return known;
-    const prepared = this.#driver.prepare(text);
-    // Whatever the application has set on a handle that it shares.
-    prepared.safeIntegers?.(false);
-    this.#byText.set(text, prepared);
-    return prepared;
-  }
-
-  #now(): number {
-    this.#lastNow = Math.max(this.#lastNow, this.#clock());
-    return this.#lastNow;
-  }
 }
 
 /** Acknowledged = on the disk, also when the power fails; and never wait inside the driver. */
-function makeDurable(driver: SqliteDriver): void {
+export function makeDurable(driver: SqliteDriver): void {
   driver.pragma('busy_timeout = 0');
   const mode = driver.pragma('journal_mode = WAL', { simple: true });
   if (mode !== 'wal') {
