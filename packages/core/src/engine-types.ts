@@ -20,6 +20,11 @@ export interface WorkerOptions {
   readonly maxActiveRuns?: number;
   /** Local step functions that run at once in this process. @default 100 */
   readonly maxLocalSteps?: number;
+  /**
+   * `ctx.transaction` bodies that run at once in this process. Each holds a connection of the application's pool for as
+   * long as it takes: keep the number below the size of the pool. @default 5
+   */
+  readonly maxTransactions?: number;
   /** How long a suspended run's coroutine is kept in memory. @default '5s' */
   readonly residentIdle?: Duration;
   /** Suspended coroutines kept in memory. @default 10000 */
@@ -76,6 +81,11 @@ export interface StartOptions {
   readonly startAt?: Date;
   /** The run fails unless it ends within this time. */
   readonly timeout?: Duration;
+  /**
+   * An open transaction of the application's ORM: the run exists when it commits, and is never seen if it rolls back. Not
+   * the ORM's root handle.
+   */
+  readonly transaction?: unknown;
 }
 
 export interface StartResult {
@@ -90,10 +100,18 @@ export interface SignalOptions {
   readonly id?: string;
   /** How long an unconsumed payload is kept. @default '30 days' */
   readonly ttl?: Duration;
+  /**
+   * An open transaction of the application's ORM: the signal is sent when it commits, and never if it rolls back. Not the
+   * ORM's root handle.
+   */
+  readonly transaction?: unknown;
 }
 
 export interface SignalResult {
-  /** False when a signal with this id had been accepted before. */
+  /**
+   * False when a signal with this id had been accepted before. With `transaction` it is always true: a repeated id is
+   * found, and ignored, after the commit.
+   */
   readonly accepted: boolean;
 }
 

@@ -1,6 +1,7 @@
 /** The composition root: wires the services together and forwards calls. No logic lives here. */
 import { DatabaseClock } from './claim/database-clock.js';
 import { HintSender } from './claim/hint-sender.js';
+import { OutboxSweep } from './claim/outbox-sweep.js';
 import { RunOperator } from './client/run-operator.js';
 import { RunStarter, type Start } from './client/run-starter.js';
 import { Signaller } from './client/signaller.js';
@@ -60,8 +61,10 @@ export class DurableEngine implements DurableClient {
   private readonly signaller: Signaller;
   private readonly hints: HintSender;
   private stopListening: () => void = () => {};
+  private readonly outbox: OutboxSweep;
   private phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   private started: Promise<void> = Promise.resolve();
+  private isBooted = false;
   private ended: Promise<void> | null = null;
 
   /** @throws InvalidArgumentError naming the option that cannot be used */
@@ -98,7 +101,14 @@ export class DurableEngine implements DurableClient {
     this.starter = this.createStarter();
     this.operator = this.createOperator();
     const onWoken = (runIds: readonly string[]) => this.onWoken(runIds);
-    this.signaller = new Signaller({ settings: this.settings, signals: this.signals, onWoken });
+    this.outbox = new OutboxSweep({ store, runtime, onWoken });
+    this.signaller = new Signaller({
+      settings: this.settings,
+      store,
+      signals: this.signals,
+      onWoken,
+      onSentIn: () => this.outbox.kick(),
+    });
   }
 
   /** @throws DuplicateRegistrationError, InvalidArgumentError */
@@ -135,6 +145,8 @@ export class DurableEngine implements DurableClient {
       await this.dispatcher?.start();
       await this.executor.start();
     }
+    this.outbox.start();
+    this.isBooted = true;
   }
 
   /**
@@ -157,6 +169,7 @@ export class DurableEngine implements DurableClient {
     const flushMs = Math.min(shutdownTimeoutMs, MAX_FLUSH_MS);
     this.stopListening();
     this.dispatcher?.stopTaking();
+    this.outbox.stop();
     const stages = await Promise.allSettled([
       this.transport.close(shutdownTimeoutMs),
       this.executor?.stop(shutdownTimeoutMs),
@@ -185,6 +198,7 @@ export class DurableEngine implements DurableClient {
     this.stopListening();
     this.hints.stop();
     for (const batcher of [this.turns, this.starts, this.messages, this.signals]) batcher.kill();
+    this.outbox.stop();
     this.dispatcher?.kill();
     this.executor?.kill();
     this.waiters.kill();
@@ -201,11 +215,17 @@ export class DurableEngine implements DurableClient {
   }
 
   startRun(workflow: unknown, input: unknown, options?: StartOptions): Promise<StartResult> {
-    return this.whileRunning(() => this.starter.start(workflow, input, options));
+    const transaction = options?.transaction;
+    if (options === undefined || transaction === undefined)
+      return this.whileRunning(() => this.starter.start(workflow, input, options));
+    return this.withTransaction(() => this.starter.startIn(transaction, workflow, input, options));
   }
 
   signal(token: string, payload?: unknown, options?: SignalOptions): Promise<SignalResult> {
-    return this.whileRunning(() => this.signaller.send(token, payload, options));
+    const transaction = options?.transaction;
+    if (options === undefined || transaction === undefined)
+      return this.whileRunning(() => this.signaller.send(token, payload, options));
+    return this.withTransaction(() => this.signaller.sendIn(transaction, token, payload, options));
   }
 
   waitForRun(runId: string, options: { readonly timeout?: Duration } = {}): Promise<RunResult> {
@@ -243,9 +263,20 @@ export class DurableEngine implements DurableClient {
     return this.whileRunning(() => this.operator.delete(runId));
   }
 
-  private async whileRunning<T>(call: () => Promise<T>): Promise<T> {
+  /** At once, if it can be: a synchronous driver's transaction does not wait. */
+  private withTransaction<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.isBooted) return this.whileRunning(call);
+    this.requireRunning();
+    return call();
+  }
+
+  private requireRunning(): void {
     if (this.phase === 'new') throw new NotStartedError();
     if (this.phase === 'stopping' || this.phase === 'stopped') throw new ShutdownError();
+  }
+
+  private async whileRunning<T>(call: () => Promise<T>): Promise<T> {
+    this.requireRunning();
     await this.started;
     return call();
   }
@@ -337,6 +368,7 @@ export class DurableEngine implements DurableClient {
         if (run.worker === null) this.onWoken([run.id]);
         else this.executor?.adoptCreated(run);
       },
+      onCreatedIn: (runId) => this.executor?.hint([runId]),
       onFoundOwn: () => this.executor?.requestResync(),
     });
   }

@@ -15,6 +15,7 @@ export interface WorkerSettings {
   readonly maxPollMs: number;
   readonly maxActiveRuns: number;
   readonly maxLocalSteps: number;
+  readonly maxTransactions: number;
   readonly residentIdleMs: number;
   readonly residentCount: number;
   readonly cancelGraceMs: number;
@@ -78,6 +79,7 @@ function resolveWorker(worker: WorkerOptions): WorkerSettings {
     maxPollMs: positive(duration(worker.maxPoll, 500, 'worker.maxPoll'), 'worker.maxPoll'),
     maxActiveRuns: count(worker.maxActiveRuns, 1_000, 1, 'worker.maxActiveRuns'),
     maxLocalSteps: count(worker.maxLocalSteps, 100, 1, 'worker.maxLocalSteps'),
+    maxTransactions: count(worker.maxTransactions, 5, 1, 'worker.maxTransactions'),
     residentIdleMs: duration(worker.residentIdle, 5_000, 'worker.residentIdle'),
     residentCount: count(worker.residentCount, 10_000, 0, 'worker.residentCount'),
     cancelGraceMs: duration(worker.cancelGrace, 30_000, 'worker.cancelGrace'),

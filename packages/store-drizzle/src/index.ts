@@ -1,2 +1,3 @@
 export type { DrizzleDatabase } from './connection.js';
 export { DrizzleStateStore, type DrizzleStateStoreOptions } from './drizzle-state-store.js';
+export type { DrizzleTransaction } from './drizzle-transaction.js';

@@ -95,6 +95,7 @@ describe('a database file', () => {
       shared: true,
       writeLanes: 1,
       hints: false,
+      transactions: true,
     });
     await store.migrate();
     const [theirs, ours] = opened;
@@ -172,6 +173,7 @@ describe('a database in memory', () => {
       shared: false,
       writeLanes: 1,
       hints: false,
+      transactions: true,
     });
     await create(store, 'r1');
     expect(client.prepare('select epoch from durable_runs').get()).toEqual({ epoch: 0n });

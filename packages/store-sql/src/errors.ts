@@ -77,3 +77,52 @@ export class UnsupportedHandleError extends DurableError<{ readonly received: st
     });
   }
 }
+
+/** What was handed over as a transaction is none, or none that is open. Nothing was written. HTTP 500. */
+export class NotATransactionError extends DurableError<{ readonly received: string }> {
+  static {
+    brandErrorClass(this, 'NotATransactionError');
+  }
+
+  /**
+   * @param received what it is, in words
+   * @param todo what to pass instead, as a sentence
+   */
+  constructor({ received, todo, cause }: NotATransaction) {
+    super(
+      `"transaction" has to be an open transaction of the store's own ORM, not ${received}. ${todo}`,
+      {
+        code: 'NOT_A_TRANSACTION',
+        fields: { received },
+        ...(cause === undefined ? {} : { cause }),
+      },
+    );
+  }
+}
+
+/** What was handed over in place of a transaction. */
+export interface NotATransaction {
+  readonly received: string;
+  readonly todo: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * The body of a `ctx.transaction` ended without an error, but its transaction was no longer the one that it began with:
+ * nothing was recorded, and what was still open was rolled back.
+ */
+export class TransactionBrokenError extends DurableError<{ readonly transaction: string }> {
+  static {
+    brandErrorClass(this, 'TransactionBrokenError');
+  }
+
+  constructor({ transaction, cause }: { readonly transaction: string; readonly cause: unknown }) {
+    super(
+      `The transaction of "${transaction}" could not be used any more when its function was done. Either a statement in it ` +
+        'failed and the error was caught (the database then refuses, or has rolled back, the whole transaction), or the ' +
+        'function ended the transaction itself. Let the error go through, or put the statement that may fail into a nested ' +
+        'transaction (a savepoint); do not commit or roll back by hand.',
+      { code: 'TRANSACTION_BROKEN', fields: { transaction }, cause },
+    );
+  }
+}

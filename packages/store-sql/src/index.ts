@@ -19,23 +19,30 @@ export type {
   DoctorReport,
 } from './doctor/report.js';
 export {
+  type NotATransaction,
+  NotATransactionError,
   SchemaInUseError,
   SchemaMissingError,
   StoreBusyError,
   StoreClosedError,
+  TransactionBrokenError,
   UnsupportedHandleError,
 } from './errors.js';
 export {
   isPgPool,
+  type PgAnswer,
   type PgClient,
   type PgConnection,
   type PgPool,
   type PgQuery,
   type PgResult,
+  type PgSend,
+  sendOver,
 } from './postgres/driver.js';
 export { PoolLink, type PostgresLink } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { hintStatement } from './postgres/postgres-hints.js';
+export { PostgresSession, type SessionOptions } from './postgres/postgres-session.js';
 export { migrateSchema, verifySchema } from './schema/migrate.js';
 export {
   COUNT_UNFINISHED_RUNS,
@@ -47,6 +54,8 @@ export {
 } from './schema/migrations.js';
 export type { FailureKind, SqlExecutor } from './sql/executor.js';
 export { type HintBus, noHints } from './sql/hints.js';
+export type { MaybePromise } from './sql/maybe-promise.js';
+export type { OrmTransactions, ScriptRunner } from './sql/orm-transactions.js';
 export type { Request, Script } from './sql/script.js';
 export type {
   Delete,
@@ -59,5 +68,7 @@ export type {
   Update,
 } from './sql/statement.js';
 export { isSqliteDriver, type SqliteDriver, type SqliteStatement } from './sqlite/driver.js';
+export { fileOf, openAgain } from './sqlite/own-handle.js';
 export { SqliteExecutor, type SqliteExecutorOptions } from './sqlite/sqlite-executor.js';
+export { SqliteSession } from './sqlite/sqlite-session.js';
 export { SqlStateStore, type SqlStateStoreOptions } from './store/sql-state-store.js';

@@ -4,6 +4,12 @@ export {
   type StoreFactory,
   type StoreFixture,
 } from './conformance/store/index.js';
+export {
+  inOrder,
+  type TransactionFactory,
+  type TransactionFixture,
+} from './conformance/transactions/fixture.js';
+export { describeTransactionConformance } from './conformance/transactions/suite.js';
 export type { TransportEnds, TransportFixture } from './conformance/transport/fixture.js';
 export { describeTransportConformance } from './conformance/transport/suite.js';
 export {

@@ -5,6 +5,7 @@ import {
   childrenInDoubt,
   rebaseForRetry,
   recordChildEnd,
+  retryBoundary,
   type StartedChild,
 } from '../decide/rebase.js';
 import type { HistoryEvent } from '../model/history.js';
@@ -23,11 +24,13 @@ export async function retryRun(
   codec: Codec,
 ): Promise<VerbOutcome> {
   const { id: runId, branch, epoch } = run;
-  if (run.status !== 'failed') return store.retry({ runId, branch, epoch, events: null });
-  const [recorded] = await store.history([{ runId, branch, after: 0 }]);
-  const kept = rebaseForRetry(recorded ?? [], run.error, codec);
+  const present = { runId, branch, epoch };
+  if (run.status !== 'failed') return store.retry({ ...present, events: null });
+  const [recorded = []] = await store.history([{ runId, branch, after: 0 }]);
+  const boundary = retryBoundary(recorded, run.error, codec);
+  const kept = rebaseForRetry(recorded, boundary);
   const events = await withChildEnds(store, kept, codec);
-  const outcome = await store.retry({ runId, branch, epoch, events });
+  const outcome = await store.retry({ ...present, events, checkpointsBefore: boundary });
   if (outcome.outcome === 'done') await deliverLateEnds(store, runId, childrenInDoubt(events));
   return outcome;
 }

@@ -25,6 +25,8 @@ export interface RunStarterOptions {
   /** The worker under which the run may start here at once. */
   readonly claimant: (workflow: string, version: string) => string | null;
   readonly onCreated: (run: RunRecord) => void;
+  /** A run will be there when a transaction of the application commits. */
+  readonly onCreatedIn: (runId: string) => void;
   /** A start whose answer was lost has been found: the run may be owned here without anybody knowing. */
   readonly onFoundOwn: () => void;
 }
@@ -40,15 +42,46 @@ export class RunStarter {
 
   async start(workflow: unknown, input: unknown, options: StartOptions = {}): Promise<StartResult> {
     const target =
-      this.options.registry.resolve(workflow, options.version) ??
-      (await this.resolveElsewhere(workflow));
-    await this.requireKnown(target);
+      this.findHere(workflow, options) ?? (await this.findElsewhere(workflow, options));
     const run = this.newRun(target, input, options);
     const claim = run.startAt === null ? this.options.claimant(run.workflow, run.version) : null;
     const answer = await this.submit({ run, claim });
     if (answer.outcome === 'existing') return this.existing(answer.run, run, options);
     this.options.onCreated(answer.run);
     return { runId: run.id, status: 'pending', created: true };
+  }
+
+  /**
+   * Creates a run inside an open transaction of the application. On a synchronous driver all of it happens in this call, if
+   * the workflow is registered here: it throws instead of rejecting, so that the transaction is rolled back.
+   */
+  startIn(
+    transaction: unknown,
+    workflow: unknown,
+    input: unknown,
+    options: StartOptions,
+  ): Promise<StartResult> {
+    const target = this.findHere(workflow, options);
+    if (target !== undefined) return this.createIn(transaction, target, input, options);
+    return this.findElsewhere(workflow, options).then((found) =>
+      this.createIn(transaction, found, input, options),
+    );
+  }
+
+  private createIn(
+    transaction: unknown,
+    target: ResolvedWorkflow,
+    input: unknown,
+    options: StartOptions,
+  ): Promise<StartResult> {
+    const run = this.newRun(target, input, options);
+    const toResult = ([answer]: readonly CreateOutcome[]): StartResult => {
+      if (answer?.outcome === 'existing') return this.existing(answer.run, run, options);
+      this.options.onCreatedIn(run.id);
+      return { runId: run.id, status: 'pending', created: true };
+    };
+    const answers = this.options.store.createRunsIn(transaction, [run]);
+    return answers instanceof Promise ? answers.then(toResult) : Promise.resolve(toResult(answers));
   }
 
   /** Whether the run is being created: its answer will say who owns it, and only then may it be taken in. */
@@ -117,6 +150,25 @@ export class RunStarter {
     return { runId: found.id, status: 'pending', created: false };
   }
 
+  /** What a workflow is that this process serves. */
+  private findHere(workflow: unknown, { version }: StartOptions): ResolvedWorkflow | undefined {
+    const { registry } = this.options;
+    const target = registry.resolve(workflow, version);
+    if (target === null) return undefined;
+    return registry.findWorkflow(target.name, target.version) === undefined ? undefined : target;
+  }
+
+  /** What a workflow is that others serve, or have ever served. */
+  private async findElsewhere(
+    workflow: unknown,
+    { version }: StartOptions,
+  ): Promise<ResolvedWorkflow> {
+    const target =
+      this.options.registry.resolve(workflow, version) ?? (await this.resolveElsewhere(workflow));
+    await this.requireKnown(target);
+    return target;
+  }
+
   /** A name without a version that this process does not serve: the highest version that live workers announce. */
   private async resolveElsewhere(workflow: unknown): Promise<ResolvedWorkflow> {
     const { store, settings, registry } = this.options;
@@ -136,7 +188,6 @@ export class RunStarter {
 
   private async requireKnown({ name, version }: ResolvedWorkflow): Promise<void> {
     const { registry, store, settings } = this.options;
-    if (registry.findWorkflow(name, version) !== undefined) return;
     if (await store.isKnownWorkflow(settings.namespace, name)) return;
     throw new UnknownWorkflowError({ workflow: name, version, known: registry.workflowNames() });
   }

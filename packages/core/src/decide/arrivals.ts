@@ -1,6 +1,8 @@
 /** What arrives from outside: signals, results of children and of remote attempts, cancel requests (T4). */
-import type { Arrival, InboxBody, RemoteResult } from '../model/message.js';
+import { DeterminismError } from '../errors/errors.js';
+import type { Arrival, Checkpoint, InboxBody, RemoteResult } from '../model/message.js';
 import type { RunOutcome } from '../model/run.js';
+import { type Operation, recordedKind } from '../replay/operation.js';
 import { cancelledPayload, endAttempt, isCancelled } from './attempts.js';
 import { type ChildOutcome, toChildOutcome } from './child-outcome.js';
 import type { RunState } from './run-state.js';
@@ -108,5 +110,44 @@ export function takeRemote(
     ...checked,
     startedAt: result.startedAt,
     progress: result.progress ?? null,
+  });
+}
+
+/**
+ * Takes the checkpoint of a transaction that has committed: its body never runs again. One that nothing waits for any
+ * more (its operation was given up while it committed) is consumed and forgotten.
+ *
+ * An attempt starts when its cause is durable, so code that has been replayed has asked for it. If it has not, the code
+ * is not the one that ran the transaction, and its result is given to nobody (T8).
+ *
+ * @param asked name of the transaction that the code has asked for at this position
+ */
+export function takeCheckpoint(
+  state: RunState,
+  messageId: string,
+  { position, name, attempt, payload, startedAt }: Checkpoint,
+  asked: string | undefined,
+): Delivery | null {
+  const waiting = state.waiting.get(position);
+  if (asked !== name) throw checkpointMismatch(state, { position, name }, waiting?.operation);
+  state.draft.consumedInbox.push(messageId);
+  if (waiting?.is !== 'step') return null;
+  return settle(state, waiting, { ok: true, payload, attempt, startedAt });
+}
+
+function checkpointMismatch(
+  { run }: RunState,
+  { position, name }: Pick<Checkpoint, 'position' | 'name'>,
+  asked: Operation | undefined,
+): DeterminismError {
+  return new DeterminismError({
+    runId: run.id,
+    workflow: run.workflow,
+    position,
+    recorded: { kind: 'transaction', name, digest: null },
+    asked:
+      asked === undefined
+        ? null
+        : { kind: recordedKind(asked.request), name: asked.name, digest: asked.digest },
   });
 }

@@ -27,7 +27,7 @@ export function endAttempt(
 ): Delivery | null {
   const { operation, attempt } = waiting;
   const { request } = operation;
-  if (request.kind !== 'step' && request.kind !== 'remote') return null;
+  if (!('options' in request)) return null;
   const retryAt =
     end.ok || isCancelled(state, operation.position) ? null : retryTime(state, waiting, end);
   const { payload, startedAt } = end;
@@ -50,7 +50,7 @@ function retryTime(
   { error }: AttemptEnd,
 ): number | null {
   const { request } = operation;
-  if (request.kind !== 'step' && request.kind !== 'remote') return null;
+  if (!('options' in request)) return null;
   const { env } = state;
   return nextAttemptAt({
     error,

@@ -3,24 +3,36 @@ import type { HistoryEvent } from '../model/history.js';
 import type { ChildOutcome } from './child-outcome.js';
 
 /**
- * The history of the branch that `retry` opens: every outcome up to the one that failed the run, which is left out with
- * whatever followed it, so that its operation runs anew; a cancel request is left out likewise. If the error came from
- * the body itself, every outcome is kept. Operations without an outcome are left out, to be asked for again; `seq` stays dense.
+ * The `seq` from which on `retry` leaves a failed run's history out: that of the outcome that failed the run, so that its
+ * operation runs anew, or of a cancel request. If the error came from the body itself, there is none, and the answer is a
+ * number that no `seq` reaches.
  *
  * @param error the run's encoded error
  */
-export function rebaseForRetry(
+export function retryBoundary(
   events: readonly HistoryEvent[],
   error: string | null,
   codec: Codec,
-): readonly HistoryEvent[] {
+): number {
   const failedSeq = error === null ? null : seqOfFailure(events, error, codec);
   const cancelSeq = events.find(({ kind }) => kind === 'cancel')?.seq ?? null;
-  const end = Math.min(
-    failedSeq ?? Number.POSITIVE_INFINITY,
-    cancelSeq ?? Number.POSITIVE_INFINITY,
-  );
-  const before = events.filter(({ seq }) => seq < end);
+  return Math.min(failedSeq ?? Number.MAX_SAFE_INTEGER, cancelSeq ?? Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * The history of the branch that `retry` opens: every outcome before the boundary. Operations without an outcome are left
+ * out, to be asked for again; `seq` stays dense.
+ *
+ * A transaction that has committed never runs again while the code asks for it at the same place: one that was asked for
+ * before the boundary keeps its outcome even if that came later.
+ *
+ * @param boundary see `retryBoundary`
+ */
+export function rebaseForRetry(
+  events: readonly HistoryEvent[],
+  boundary: number,
+): readonly HistoryEvent[] {
+  const before = events.filter((event) => event.seq < boundary || isEarlyCommit(event, boundary));
   const ended = new Set<number>();
   for (const { type, position } of before) {
     if (position !== null && ENDS.has(type)) ended.add(position);
@@ -30,6 +42,10 @@ export function rebaseForRetry(
     return position === null || ended.has(position);
   });
   return renumber(kept);
+}
+
+function isEarlyCommit({ kind, type, cause }: HistoryEvent, boundary: number): boolean {
+  return kind === 'transaction' && type === 'completed' && cause < boundary;
 }
 
 const ENDS: ReadonlySet<HistoryEvent['type']> = new Set(['completed', 'failed', 'withdrawn']);

@@ -45,6 +45,7 @@ function restoreWaiting(operation: Operation, events: readonly HistoryEvent[]): 
   const { detail } = last;
   switch (operation.request.kind) {
     case 'step':
+    case 'transaction':
       return restoreStep(operation, last);
     case 'remote':
       return restoreRemote(operation, last);

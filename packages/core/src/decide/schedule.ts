@@ -18,6 +18,7 @@ export function schedule(state: RunState, operation: Operation): Immediate | nul
   const { request } = operation;
   switch (request.kind) {
     case 'step':
+    case 'transaction':
       state.waiting.set(operation.position, {
         is: 'step',
         operation,

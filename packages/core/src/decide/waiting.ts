@@ -3,6 +3,7 @@ import type { Operation } from '../replay/operation.js';
 
 /** What a pending operation is doing between the call and its outcome. Replaced as a whole when it changes. */
 export type Waiting =
+  /** A local step, or a transaction. */
   | {
       readonly is: 'step';
       readonly operation: Operation;

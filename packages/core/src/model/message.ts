@@ -22,7 +22,23 @@ export type InboxBody =
       readonly childRunId: string;
       readonly outcome: RunOutcome;
     }
-  | { readonly kind: 'remote'; readonly position: number; readonly result: RemoteResult };
+  | { readonly kind: 'remote'; readonly position: number; readonly result: RemoteResult }
+  | ({ readonly kind: 'transaction' } & Checkpoint);
+
+/**
+ * That the body of a `ctx.transaction` has committed, and with what. It is written inside that very transaction: there
+ * is a checkpoint if, and only if, what the body wrote is there.
+ */
+export interface Checkpoint {
+  readonly position: number;
+  readonly name: string;
+  /** `seq` of the outcome in whose window the code asked for it. */
+  readonly cause: number;
+  readonly attempt: number;
+  /** Encoded result. */
+  readonly payload: string;
+  readonly startedAt: number | null;
+}
 
 /**
  * A message to one branch of a run. `key` makes it idempotent: of two messages with the same run, branch and key only

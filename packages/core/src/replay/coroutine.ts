@@ -92,6 +92,7 @@ export class Coroutine {
   private readonly options: CoroutineOptions;
   private readonly history: RecordedHistory;
   private readonly patches = new Map<string, boolean>();
+  private readonly transactions = new Map<number, string>();
   private asked: Asked[] = [];
   private askedRecorded = 0;
   private nextPosition = 1;
@@ -125,6 +126,11 @@ export class Coroutine {
   /** The position the next operation will take. */
   get position(): number {
     return this.nextPosition;
+  }
+
+  /** Name of the transaction that the code has asked for at this position, however it went on since. */
+  transactionAt(position: number): string | undefined {
+    return this.transactions.get(position);
   }
 
   /** Whether history holds something that the code has not reached yet. */
@@ -190,6 +196,7 @@ export class Coroutine {
     };
     this.pending.set(position, operation);
     if (!recorded) this.asked.push({ note: 'operation', operation });
+    if (ask.request.kind === 'transaction') this.transactions.set(position, ask.name);
     if (ask.request.kind === 'signal') this.supersede(operation, ask.request.token);
     return promise;
   }

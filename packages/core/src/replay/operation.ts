@@ -12,6 +12,11 @@ export type OperationRequest =
       readonly options: ResolvedStepOptions;
     }
   | {
+      readonly kind: 'transaction';
+      readonly invoke: (tx: unknown, step: StepContext) => unknown;
+      readonly options: ResolvedStepOptions;
+    }
+  | {
       readonly kind: 'remote';
       readonly input: string;
       readonly options: ResolvedStepOptions;

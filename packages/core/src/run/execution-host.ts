@@ -5,7 +5,12 @@ import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
-import type { CommitEnd } from '../store/state-store.js';
+import type {
+  CommitEnd,
+  TransactionGate,
+  TransactionOutcome,
+  TransactionRequest,
+} from '../store/state-store.js';
 import type { LocalStepRunner } from './local-step.js';
 import type { RunExecution } from './run-execution.js';
 
@@ -18,10 +23,13 @@ export type BoundBody =
 export interface ExecutionHost {
   readonly decideEnv: DecideEnv;
   readonly localSteps: LocalStepRunner;
+  readonly transactions: LocalStepRunner;
   readonly captureSite: (() => string | null) | null;
   bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody;
   /** Queues a turn; `done` gets the store's answer, or no result if the process has given up writing. */
   commit(turn: Turn, done: (result: CommitEnd | undefined, error: unknown) => void): void;
+  /** Runs an attempt of a transaction, and commits its checkpoint with it. */
+  transact(request: TransactionRequest, gate: TransactionGate): Promise<TransactionOutcome>;
   /** Reads the run's history and arrivals again, at the same epoch. */
   reload(
     run: RunRecord,

@@ -59,6 +59,7 @@ export class Executor {
   private readonly woken: WokenRuns;
   private readonly sweep: TakeOverSweep;
   private readonly localSteps: LocalStepRunner;
+  private readonly transactions: LocalStepRunner;
   private readonly host: ExecutionHost;
   /** Runs that were woken before the answer to their creation came. */
   private readonly wokenEarly = new Set<string>();
@@ -74,13 +75,8 @@ export class Executor {
     const { store, settings, worker, registry, clock } = options;
     const { runtime, namespace } = settings;
     const serves = () => registry.served();
-    this.localSteps = new LocalStepRunner({
-      runtime,
-      codec: settings.codec,
-      limit: worker.maxLocalSteps,
-      now: () => clock.now(),
-      mayStart: () => this.mayStartSteps(),
-    });
+    this.localSteps = this.newRunner(worker.maxLocalSteps);
+    this.transactions = this.newRunner(worker.maxTransactions);
     this.lease = new WorkerLease({
       store,
       runtime,
@@ -203,7 +199,8 @@ export class Executor {
     this.sweep.stop();
     this.woken.leaveAll();
     const { runtime } = this.options.settings;
-    await within(runtime, timeoutMs, this.localSteps.whenIdle());
+    const idle = [this.localSteps, this.transactions].map((runner) => runner.whenIdle());
+    await within(runtime, timeoutMs, Promise.all(idle));
     await within(runtime, Math.min(timeoutMs, MAX_FLUSH_MS), this.settled());
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
@@ -243,6 +240,18 @@ export class Executor {
     if (this.draining) return false;
     this.lease.fenceIfLate();
     return this.lease.isHeld;
+  }
+
+  private newRunner(limit: number): LocalStepRunner {
+    const { settings, clock } = this.options;
+    const { runtime, codec } = settings;
+    return new LocalStepRunner({
+      runtime,
+      codec,
+      limit,
+      now: () => clock.now(),
+      mayStart: () => this.mayStartSteps(),
+    });
   }
 
   private onClaimed(result: ClaimResult): void {
@@ -355,8 +364,10 @@ export class Executor {
         cleanupGraceMs: worker.cleanupGraceMs,
       },
       localSteps: this.localSteps,
+      transactions: this.transactions,
       captureSite: settings.captureSites ? captureSite : null,
       bodyOf: (run, coroutine) => this.bodyOf(run, coroutine),
+      transact: (request, gate) => this.options.store.transaction(request, gate),
       commit: (turn, done) => turns.add(turn, done),
       reload: (run, done) => void this.reload(run, done),
       startTimer: (at, onDue) => this.startTimerAt(at, onDue),
@@ -439,6 +450,7 @@ export class Executor {
         codec: settings.codec,
         retry: settings.retry,
         logger: settings.runtime.logger,
+        store: this.options.store,
         findStep: (method) => registry.findStep(method),
         resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
       });

@@ -1,16 +1,23 @@
-/** Local step attempts of this process: bounded in number, each with its signal, timeouts and heartbeats. */
+/**
+ * Local attempts of this process, of steps and of transactions: bounded in number, each with its signal, timeouts and
+ * heartbeats.
+ */
 import type { Codec } from '../codec/codec.js';
 import type { AttemptEnd } from '../decide/attempts.js';
 import { HeartbeatTimeoutError, StepTimeoutError } from '../errors/errors.js';
 import { Watchdog } from '../remote/watchdog.js';
 import { inRootContext } from '../runtime/root-context.js';
 import type { Runtime } from '../runtime/runtime.js';
+import type { TransactionGate, TransactionOutcome } from '../store/state-store.js';
 import type { Json, StepContext } from '../workflow/context.js';
 
 /** One attempt to be run here. */
 export interface LocalAttempt {
   readonly name: string;
-  readonly invoke: (step: StepContext) => unknown;
+  /** `tx`: the open transaction, where the attempt is one of a transaction. */
+  readonly invoke: (step: StepContext, tx: unknown) => unknown;
+  /** Runs the attempt inside a transaction that commits its checkpoint; null for a plain step. */
+  readonly transact: ((gate: TransactionGate) => Promise<TransactionOutcome>) | null;
   readonly attempt: number;
   readonly idempotencyKey: string;
   readonly timeoutMs: number | null;
@@ -18,6 +25,11 @@ export interface LocalAttempt {
   /** Progress of the attempt before, encoded. */
   readonly progress: string | null;
 }
+
+/** How a local attempt ended. A transaction that has committed is in the inbox of its run. */
+export type LocalEnd =
+  | { readonly outcome: 'ended'; readonly end: AttemptEnd }
+  | Exclude<TransactionOutcome, { readonly outcome: 'abandoned' }>;
 
 export interface LocalStepEnv {
   readonly runtime: Runtime;
@@ -42,7 +54,7 @@ export class LocalStepRunner {
   }
 
   /** Runs an attempt now, or when a slot is free. `done` is called exactly once, unless the step is dropped before. */
-  start(attempt: LocalAttempt, done: (end: AttemptEnd) => void): LocalStep {
+  start(attempt: LocalAttempt, done: (end: LocalEnd) => void): LocalStep {
     const step = new LocalStep(attempt, this.env, done, () => this.release());
     if (this.running < this.env.limit) this.run(step);
     else this.queue.push(step);
@@ -87,11 +99,15 @@ export class LocalStep implements StepContext {
   dropped = false;
   private readonly call: LocalAttempt;
   private readonly env: LocalStepEnv;
-  private readonly done: (end: AttemptEnd) => void;
+  private readonly done: (end: LocalEnd) => void;
   private readonly release: () => void;
   private controller: AbortController | null = null;
   private abortReason: Error | null = null;
   private state: 'queued' | 'running' | 'ended' = 'queued';
+  /** The checkpoint is being written: whether the attempt has committed is for the store to say. */
+  private committing = false;
+  /** Why it would have ended while it was committing. */
+  private overdue: Error | null = null;
   private startedAt = 0;
   private lastProgress: string | null = null;
   private timeout: Watchdog | null = null;
@@ -100,7 +116,7 @@ export class LocalStep implements StepContext {
   constructor(
     call: LocalAttempt,
     env: LocalStepEnv,
-    done: (end: AttemptEnd) => void,
+    done: (end: LocalEnd) => void,
     release: () => void,
   ) {
     this.call = call;
@@ -138,7 +154,7 @@ export class LocalStep implements StepContext {
     if (this.state !== 'queued') return;
     this.dropped = true;
     this.state = 'ended';
-    this.done(this.failure(reason));
+    this.done({ outcome: 'ended', end: this.failure(reason) });
   }
 
   /** Fires the signal and forgets the attempt: `done` is not called any more. */
@@ -154,9 +170,15 @@ export class LocalStep implements StepContext {
     this.state = 'running';
     this.startedAt = this.env.now();
     this.watch();
-    const fail = (error: unknown) => this.finish(this.failure(error));
+    const { transact } = this.call;
+    if (transact === null) this.runStep();
+    else this.runTransaction(transact);
+  }
+
+  private runStep(): void {
+    const fail = (error: unknown) => this.fail(error);
     try {
-      Promise.resolve(inRootContext(() => this.call.invoke(this))).then(
+      Promise.resolve(inRootContext(() => this.call.invoke(this, undefined))).then(
         (value) => this.succeed(value),
         fail,
       );
@@ -166,6 +188,44 @@ export class LocalStep implements StepContext {
     }
   }
 
+  /** The slot stands for a connection: it is free when the transaction has ended, not before. */
+  private runTransaction(transact: NonNullable<LocalAttempt['transact']>): void {
+    const gate: TransactionGate = {
+      startedAt: this.startedAt,
+      now: () => this.env.now(),
+      work: (tx) => this.work(tx),
+      mayCommit: () => this.mayCommit(),
+      isAbandoned: () => this.state === 'ended',
+    };
+    inRootContext(() => transact(gate))
+      .then(
+        (outcome) => this.settle(outcome),
+        (error: unknown) => this.fail(this.overdue ?? error),
+      )
+      .finally(() => this.release());
+  }
+
+  /** One try of the transaction's body: its result, encoded. */
+  private work(tx: unknown): string | Promise<string> {
+    if (this.overdue !== null) throw this.overdue;
+    this.committing = false;
+    const value = inRootContext(() => this.call.invoke(this, tx));
+    if (!isThenable(value)) return this.encode(value);
+    return Promise.resolve(value).then((settled) => this.encode(settled));
+  }
+
+  /** Asked when the body is done: from then on no timeout ends the attempt, as it may have committed. */
+  private mayCommit(): boolean {
+    if (this.state === 'ended') return false;
+    this.committing = true;
+    return true;
+  }
+
+  private settle(outcome: TransactionOutcome): void {
+    if (this.state === 'ended' || outcome.outcome === 'abandoned') return;
+    this.finish(outcome);
+  }
+
   private watch(): void {
     const { timeoutMs, heartbeatTimeoutMs, name, attempt } = this.call;
     const limit = (Timeout: typeof StepTimeoutError, limitMs: number): Watchdog =>
@@ -173,7 +233,8 @@ export class LocalStep implements StepContext {
         const error = new Timeout({ step: name, timeoutMs: limitMs, attempt });
         this.abortReason ??= error;
         this.controller?.abort(error);
-        this.finish(this.failure(error));
+        if (this.committing) this.overdue = error;
+        else this.fail(error);
       });
     if (timeoutMs !== null) this.timeout = limit(StepTimeoutError, timeoutMs);
     if (heartbeatTimeoutMs !== null)
@@ -184,13 +245,24 @@ export class LocalStep implements StepContext {
     if (this.state === 'ended') return;
     let payload: string;
     try {
-      payload = this.env.codec.encode(value, `result of step '${this.call.name}'`);
+      payload = this.encode(value);
     } catch (error) {
-      this.finish(this.failure(error));
+      this.fail(error);
       return;
     }
-    const { startedAt, lastProgress } = this;
-    this.finish({ ok: true, payload, error: null, startedAt, progress: lastProgress });
+    const { startedAt, lastProgress: progress } = this;
+    this.finish({ outcome: 'ended', end: { ok: true, payload, error: null, startedAt, progress } });
+  }
+
+  private encode(value: unknown): string {
+    const { name, transact } = this.call;
+    const what = transact === null ? 'step' : 'transaction';
+    return this.env.codec.encode(value, `result of ${what} '${name}'`);
+  }
+
+  private fail(error: unknown): void {
+    if (this.state === 'ended') return;
+    this.finish({ outcome: 'ended', end: this.failure(error) });
   }
 
   private failure(error: unknown): AttemptEnd {
@@ -204,12 +276,16 @@ export class LocalStep implements StepContext {
     };
   }
 
-  private finish(end: AttemptEnd | null): void {
+  private finish(end: LocalEnd | null): void {
     if (this.state === 'ended') return;
     this.state = 'ended';
     this.timeout?.stop();
     this.silence?.stop();
-    this.release();
+    if (this.call.transact === null) this.release();
     if (end !== null) this.done(end);
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }

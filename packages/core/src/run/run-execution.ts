@@ -66,7 +66,14 @@ export class RunExecution {
     this.run = run;
     this.state = this.newState();
     this.coroutine = this.newCoroutine(null);
-    this.local = new LocalAttempts(host.localSteps, (ended) => this.stepEnded(ended));
+    this.local = new LocalAttempts({
+      steps: host.localSteps,
+      transactions: host.transactions,
+      transact: (attempt, gate) => host.transact({ ...this.owner(), ...attempt }, gate),
+      onEnded: (ended) => this.stepEnded(ended),
+      onCommitted: (checkpoint) => this.transactionCommitted(checkpoint),
+      onFenced: () => this.drop(new LeaseLostError(this.owner())),
+    });
     this.intake = new Intake({
       codec: host.decideEnv.codec,
       operationAt: (position) => this.state.waiting.get(position)?.operation,
@@ -265,7 +272,7 @@ export class RunExecution {
   /** What cannot be decoded blocks the run: it needs a deploy, and harms no other run. */
   private tryTake(input: Input): Taken | null {
     try {
-      return takeInput(this.state, input, this.coroutine.position);
+      return takeInput(this.state, input, this.coroutine);
     } catch (error) {
       this.block(error instanceof Error ? error : new Error(String(error)));
       return null;
@@ -337,9 +344,14 @@ export class RunExecution {
     this.committing = true;
     if (change !== null) this.phase = 'releasing';
     this.disarmTimer();
-    const { id: runId, namespace, branch, epoch } = this.run;
-    const turn = draft.toTurn({ runId, namespace, branch, worker: this.worker, epoch }, change);
+    const turn = draft.toTurn({ ...this.owner(), namespace: this.run.namespace }, change);
     this.host.commit(turn, (result, error) => this.acknowledge(turn, draft, result, error));
+  }
+
+  /** In whose name this execution writes (T2). */
+  private owner(): Pick<Turn, 'runId' | 'branch' | 'worker' | 'epoch'> {
+    const { id: runId, branch, epoch } = this.run;
+    return { runId, branch, worker: this.worker, epoch };
   }
 
   private acknowledge(
@@ -426,6 +438,14 @@ export class RunExecution {
     if (this.phase === 'closed') return;
     this.inputs.push({ input: 'attempt', ended });
     this.pump();
+  }
+
+  /** Its checkpoint is in the inbox, and may have been received by another way. */
+  private transactionCommitted(checkpoint: Arrival): void {
+    if (checkpoint.type !== 'inbox' || checkpoint.body.kind !== 'transaction') return;
+    const { position } = checkpoint.body;
+    if (this.phase === 'live' && !this.state.waiting.has(position)) return;
+    this.receive([checkpoint]);
   }
 
   // ---- time ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /** Takes what has happened into the run's state: into the draft, and on to the code if it is for the code to see. */
-import { takeChild, takeRemote, takeSignal } from '../decide/arrivals.js';
+import { takeCheckpoint, takeChild, takeRemote, takeSignal } from '../decide/arrivals.js';
 import { endAttempt } from '../decide/attempts.js';
 import { type RecordedCancel, takeCancel } from '../decide/cancel.js';
 import type { RunState } from '../decide/run-state.js';
@@ -26,13 +26,20 @@ export type Taken =
 const NOTHING: Taken = { taken: 'nothing' };
 const REFUSED: Taken = { taken: 'refused' };
 
-/** @param upto the position that the code will use next: a cancel reaches what came before */
-export function takeInput(state: RunState, input: Input, upto: number): Taken {
+/** How far the code has come. */
+export interface Progress {
+  /** The position that the code will use next: a cancel reaches what came before. */
+  readonly position: number;
+  /** Name of the transaction that the code has asked for at a position. */
+  transactionAt(position: number): string | undefined;
+}
+
+export function takeInput(state: RunState, input: Input, code: Progress): Taken {
   switch (input.input) {
     case 'attempt':
       return takeAttempt(state, input.ended);
     case 'arrival':
-      return takeArrival(state, input.arrival, upto);
+      return takeArrival(state, input.arrival, code);
     case 'immediate': {
       const { waiting, outcome } = input.immediate;
       const isPending = state.waiting.has(waiting.operation.position);
@@ -49,7 +56,7 @@ function takeAttempt(state: RunState, { position, attempt, end }: EndedAttempt):
   return delivered(endAttempt(state, waiting, end));
 }
 
-function takeArrival(state: RunState, { arrival, checked }: CheckedArrival, upto: number): Taken {
+function takeArrival(state: RunState, { arrival, checked }: CheckedArrival, code: Progress): Taken {
   if (arrival.type === 'signal') {
     const delivery = checked === null ? null : takeSignal(state, arrival, checked);
     return delivery === null ? REFUSED : delivered(delivery);
@@ -60,8 +67,12 @@ function takeArrival(state: RunState, { arrival, checked }: CheckedArrival, upto
       return delivered(takeChild(state, messageId, body));
     case 'remote':
       return checked === null ? REFUSED : delivered(takeRemote(state, messageId, body, checked));
+    case 'transaction': {
+      const asked = code.transactionAt(body.position);
+      return delivered(takeCheckpoint(state, messageId, body, asked));
+    }
     case 'cancel': {
-      const cancel = takeCancel(state, messageId, body.reason, upto);
+      const cancel = takeCancel(state, messageId, body.reason, code.position);
       return cancel === null ? NOTHING : { taken: 'cancel', cancel };
     }
     default:

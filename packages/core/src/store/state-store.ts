@@ -46,6 +46,11 @@ export interface StoreCapabilities {
   readonly writeLanes: number;
   /** Whether hints reach other processes. Where they do not, these find work by polling alone. */
   readonly hints: boolean;
+  /**
+   * Whether it can take part in transactions of the application: `transaction`, `createRunsIn`, `signalIn`. Without, these
+   * reject with `TransactionsUnsupportedError`.
+   */
+  readonly transactions: boolean;
 }
 
 /** Gets the namespace in which something is due; null = hints may have been lost, so that it is time to look once. */
@@ -200,6 +205,55 @@ export interface RunPage {
   readonly cursor: string | null;
 }
 
+/** One attempt of a `ctx.transaction`, and the owner in whose name it is made. */
+export interface TransactionRequest {
+  readonly runId: string;
+  readonly branch: number;
+  readonly worker: string;
+  readonly epoch: number;
+  readonly position: number;
+  readonly name: string;
+  readonly cause: number;
+  readonly attempt: number;
+}
+
+/** How the store and the attempt that it runs speak with each other. */
+export interface TransactionGate {
+  /** Database time at which the attempt began, as estimated. */
+  readonly startedAt: number;
+  /** Database time as estimated now. */
+  now(): number;
+  /**
+   * Runs the body with the open transaction and returns its encoded result. Called again, with another transaction, when
+   * a try was rolled back over a conflict with others. Synchronous where the body is.
+   */
+  work(tx: unknown): string | Promise<string>;
+  /** Asked once per try, when the body is done. False: nothing of it may commit any more. */
+  mayCommit(): boolean;
+  /** Whether nobody waits for the attempt any more. */
+  isAbandoned(): boolean;
+}
+
+/**
+ * - `committed`: what the body wrote is durable together with its checkpoint, which is the arrival.
+ * - `recorded`: this operation has committed before. This try was rolled back.
+ * - `fenced`: the run is not owned by (worker, epoch) any more. Rolled back.
+ * - `abandoned`: the gate said so. Rolled back.
+ */
+export type TransactionOutcome =
+  | { readonly outcome: 'committed' | 'recorded'; readonly arrival: Arrival }
+  | { readonly outcome: 'fenced' }
+  | { readonly outcome: 'abandoned' };
+
+export interface SweepResult {
+  /** Signals that were moved from the outbox into their mailboxes. */
+  readonly moved: number;
+  /** Runs that they woke. */
+  readonly woken: readonly string[];
+  /** Whether more were there than `limit`. */
+  readonly more: boolean;
+}
+
 /** Why an operator's verb did nothing. */
 export type VerbOutcome =
   | { readonly outcome: 'done'; readonly run: RunRecord; readonly woken: readonly string[] }
@@ -220,6 +274,12 @@ export interface RetryRequest {
   readonly epoch: number;
   /** History of the new branch; null puts a blocked run back on its present branch. */
   readonly events: readonly HistoryEvent[] | null;
+  /**
+   * Checkpoints that no turn had consumed when the run ended go over to the new branch if their transactions were asked
+   * for before this `seq` of the old one: the code will ask for them again, at the same positions. The others are dropped.
+   * @default 0
+   */
+  readonly checkpointsBefore?: number;
 }
 
 /** Port to the durable state. Implementations: `InMemoryStateStore`, and the SQL store under each ORM adapter. */
@@ -262,6 +322,34 @@ export interface StateStore {
   receive(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly Arrival[]>>;
   deliver(messages: readonly InboxMessage[]): Promise<readonly DeliverResult[]>;
   signal(messages: readonly SignalMessage[]): Promise<readonly DeliverResult[]>;
+
+  /**
+   * Runs the body of a `ctx.transaction` in a transaction of the application's own handle, and commits a checkpoint with
+   * what it has written, or nothing of both. The checkpoint is an arrival of the run: it is there as long as no turn has
+   * consumed it, over the end of the run too, and no second one is ever written for the same operation.
+   *
+   * The check of (worker, epoch, branch) under the lock of the run (T2) is the last thing before COMMIT. When the answer to
+   * COMMIT is lost, the store finds out before it answers. Rejects with the body's own error, rolled back.
+   */
+  transaction(request: TransactionRequest, gate: TransactionGate): Promise<TransactionOutcome>;
+  /**
+   * Creates runs inside an open transaction of the application: they are there when it commits. Nobody owns them.
+   * Answers, or throws, at once where the driver is synchronous.
+   */
+  createRunsIn(
+    transaction: unknown,
+    runs: readonly NewRun[],
+  ): readonly CreateOutcome[] | Promise<readonly CreateOutcome[]>;
+  /**
+   * Puts signals into an outbox inside an open transaction of the application, without any lock: `sweepOutbox` brings them
+   * into their mailboxes after its commit. Answers, or throws, at once where the driver is synchronous.
+   */
+  signalIn(transaction: unknown, messages: readonly SignalMessage[]): void | Promise<void>;
+  /**
+   * Moves up to `limit` committed signals from the outbox into their mailboxes, those of one token in the order in which
+   * they were sent, and wakes who waits for them. Costs next to nothing when there are none. Any number of callers at once.
+   */
+  sweepOutbox(limit: number): Promise<SweepResult>;
 
   takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult>;
   /** Keeps tasks invisible for longer, as their workers are alive. Unknown ids are ignored. */

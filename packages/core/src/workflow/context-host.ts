@@ -3,6 +3,7 @@ import type { ResolvedRetryPolicy } from '../model/retry.js';
 import type { RunRecord } from '../model/run.js';
 import type { Coroutine } from '../replay/coroutine.js';
 import type { Logger } from '../runtime/runtime.js';
+import type { StateStore } from '../store/state-store.js';
 import type { StepDefinition } from './definition.js';
 
 /** A workflow that a child can be started of: what the registry resolves a name or a class to. */
@@ -18,6 +19,8 @@ export interface ContextHost {
   readonly codec: Codec;
   readonly retry: ResolvedRetryPolicy;
   readonly logger: Logger;
+  /** Whether there is `ctx.transaction`. */
+  readonly store: Pick<StateStore, 'name' | 'capabilities'>;
   /** The step that carries `@DurableStep` with this very function, if it is registered. */
   findStep(method: unknown): StepDefinition | undefined;
   /** @throws UnknownWorkflowError, InvalidArgumentError */

@@ -133,12 +133,18 @@ export interface WorkflowCtx<Tx = unknown> {
     input: NoInfer<I>,
     options?: RemoteOptions,
   ): Promise<O>;
-  /** Runs `fn` in a transaction of the user's own database handle which also records the result: exactly once. */
+  /**
+   * Runs `fn` in a transaction of the application's own database handle, which also records the result: what it writes
+   * with `tx` and the result are there exactly once, or not at all. `tx` is the ORM's own transaction object. A conflict
+   * with other transactions (serialization failure, deadlock) runs `fn` again, rolled back, as the same attempt.
+   *
+   * @throws TransactionsUnsupportedError where the store has no transactions to share
+   */
   transaction<T>(
     name: string,
-    fn: (tx: Tx, step: StepContext) => Promise<T>,
+    fn: (tx: Tx, step: StepContext) => T | Promise<T>,
     options?: StepOptions,
-  ): Promise<T>;
+  ): Promise<Awaited<T>>;
 
   sleep(duration: Duration): Promise<void>;
   sleepUntil(when: Date): Promise<void>;

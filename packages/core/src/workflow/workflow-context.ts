@@ -68,14 +68,10 @@ class WorkflowContext implements WorkflowCtx {
 
   private closureStep(name: string, fn: unknown, options: StepOptions | undefined): Promise<never> {
     requireName(name, 'name');
-    if (typeof fn !== 'function') {
-      throw new InvalidArgumentError({
-        field: 'fn',
-        received: fn,
-        todo: 'Pass the function that does the step.',
-      });
-    }
-    const invoke = fn as (step: StepContext) => unknown;
+    const invoke = requireFunction(
+      fn as (step: StepContext) => unknown,
+      'Pass the function that does the step.',
+    );
     const resolved = resolveStepOptions([options], this.host.retry);
     return this.ask(name, null, { kind: 'step', invoke, options: resolved });
   }
@@ -118,8 +114,17 @@ class WorkflowContext implements WorkflowCtx {
     });
   }
 
-  transaction(): Promise<never> {
-    throw new TransactionsUnsupportedError('The store in use');
+  transaction(
+    name: string,
+    fn: (tx: unknown, step: StepContext) => unknown,
+    options?: StepOptions,
+  ): Promise<never> {
+    const { store, retry } = this.host;
+    if (!store.capabilities.transactions) throw new TransactionsUnsupportedError(store.name);
+    requireName(name, 'name');
+    const invoke = requireFunction(fn, 'Pass the function that does the work with `tx`.');
+    const resolved = resolveStepOptions([options], retry);
+    return this.ask(name, null, { kind: 'transaction', invoke, options: resolved });
   }
 
   sleep(duration: Duration): Promise<void> {
@@ -273,6 +278,11 @@ class WorkflowContext implements WorkflowCtx {
     if (this.regions.isLost(group)) return new Promise(() => {});
     return this.coroutine.ask({ name, digest, request, group }) as Promise<T>;
   }
+}
+
+function requireFunction<F>(fn: F, todo: string): F {
+  if (typeof fn === 'function') return fn;
+  throw new InvalidArgumentError({ field: 'fn', received: fn, todo });
 }
 
 type CheckedInput =

@@ -55,6 +55,11 @@ export interface Dialect {
   readonly forUpdate: (alias: string) => string;
   /** The same, passing over rows that others have locked. */
   readonly forUpdateSkipLocked: (alias: string) => string;
+  /**
+   * Columns of a SELECT that have the database end the transaction if its client forgets it, so that the locks it holds are
+   * not held for ever. Absent where that cannot be said inside a transaction.
+   */
+  readonly limitIdle?: string;
   /** Whether the list of texts in a JSON column has a member that equals the next parameter. */
   readonly hasMember: (column: string) => string;
 }

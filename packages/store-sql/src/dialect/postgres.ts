@@ -7,6 +7,8 @@ import { standardText } from './standard.js';
 
 /** Any number that no other program takes locks with. */
 const SCHEMA_LOCK = 7_202_611_230;
+/** Of a transaction that has only its COMMIT to send. */
+const IDLE_LIMIT_MS = 20_000;
 
 export const postgres: Dialect = {
   name: 'postgres',
@@ -25,6 +27,7 @@ export const postgres: Dialect = {
     "select c.relname as name from pg_class c where c.relkind in ('r', 'p') and pg_table_is_visible(c.oid)",
   forUpdate: (alias) => ` for no key update of ${alias}`,
   forUpdateSkipLocked: (alias) => ` for no key update of ${alias} skip locked`,
+  limitIdle: `, set_config('idle_in_transaction_session_timeout', '${IDLE_LIMIT_MS}', true) as idle_limit`,
   hasMember: (column) =>
     `exists (select 1 from json_array_elements_text(${column}::json) member where member = ?)`,
 };

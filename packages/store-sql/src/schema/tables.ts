@@ -142,6 +142,23 @@ const signals: Table = {
   ],
 };
 
+/**
+ * Signals of transactions of the application. They are appended without any lock, and brought into their mailboxes when
+ * they are committed.
+ */
+const outbox: Table = {
+  name: 'durable_outbox',
+  columns: {
+    id: 'serial',
+    namespace: 'id',
+    token: 'id',
+    signal_id: 'id',
+    ttl_ms: 'integer',
+    payload: 'text',
+  },
+  indexes: [{ name: 'durable_outbox_token', columns: ['namespace', 'token', 'id'] }],
+};
+
 /** Open waits; a run has one per token. `line_no` is the place in the token's line. */
 const waits: Table = {
   name: 'durable_waits',
@@ -224,6 +241,7 @@ export const tablesV1: readonly Table[] = [
   ready,
   inbox,
   signals,
+  outbox,
   waits,
   tasks,
   workers,

@@ -1,5 +1,5 @@
 /** Statements on `durable_inbox`. */
-import { insert, query, remove } from '../sql/statement.js';
+import { insert, query, remove, update } from '../sql/statement.js';
 
 /** The branch of a message that is for whichever branch is current. */
 export const ANY_BRANCH = -1;
@@ -43,8 +43,41 @@ export const DELETE_MESSAGE = remove('deleteMessage', { table: 'durable_inbox', 
 /** `[run id]` */
 export const DELETE_INBOX = remove('deleteInbox', { table: 'durable_inbox', where: 'run_id = ?' });
 
-/** `[run id]`. What is for whichever branch is current stays. */
+/** Begins the keys of checkpoints, and of nothing else. */
+const CHECKPOINT = 'transaction:';
+
+/** Inbox key of a transaction's checkpoint: there is one for each operation of a branch. */
+export function checkpointKey(position: number): string {
+  return `${CHECKPOINT}${position}`;
+}
+
+/** `[run id]`. Checkpoints stay: what they stand for has happened, and a retry must not let it happen again. */
+export const CLEAR_INBOX = remove('clearInbox', {
+  table: 'durable_inbox',
+  where: `run_id = ? and message_key not like '${CHECKPOINT}%'`,
+});
+
+/** `[run id, next branch]`. What is for whichever branch is current stays. */
 export const DELETE_BRANCH_INBOX = remove('deleteBranchInbox', {
   table: 'durable_inbox',
-  where: `run_id = ? and branch <> ${ANY_BRANCH}`,
+  where: `run_id = ? and branch not in (${ANY_BRANCH}, ?)`,
+});
+
+/** `[run id, branch, key]` */
+export const MESSAGE_BY_KEY = query<InboxRow>(
+  'messageByKey',
+  'select id, body, accepted_at from durable_inbox where run_id = ? and branch = ? and message_key = ?',
+);
+
+/** `[run id, branch]` */
+export const CHECKPOINTS = query<InboxRow>(
+  'checkpoints',
+  `select id, body, accepted_at from durable_inbox where run_id = ? and branch = ? and message_key like '${CHECKPOINT}%'`,
+);
+
+/** `[branch, id]` */
+export const MOVE_MESSAGE = update('moveMessage', {
+  table: 'durable_inbox',
+  set: 'branch = ?',
+  where: 'id = ?',
 });

@@ -116,6 +116,14 @@ export const TRY_LOCK_RUN = query<unknown>(
   (d) => `select r.id from durable_runs r where r.id = ?${d.forUpdateSkipLocked('r')}`,
 );
 
+/** `[id, worker, epoch, branch]`. Locks the run if that is its owner: what is locked is the latest row (T2). */
+export const LOCK_OWNER = query<{ readonly id: string }>(
+  'lockOwner',
+  (d) =>
+    `select r.id${d.limitIdle ?? ''} from durable_runs r ` +
+    `where r.id = ? and r.worker = ? and r.epoch = ? and r.branch = ?${d.forUpdate('r')}`,
+);
+
 /** `[id]`. The epoch check (T2) and the end of the history, in one look at a locked run. */
 export const TURN_STATE = query<TurnState>(
   'turnState',

@@ -4,7 +4,7 @@
  */
 import { parentEndedReason, type RunOutcome } from '@dudousxd/nestjs-durable-core';
 import { change, lockRows, rows, rowsOfEach, type Script } from '../sql/script.js';
-import { DELETE_INBOX } from '../statements/inbox.js';
+import { CLEAR_INBOX } from '../statements/inbox.js';
 import { DELETE_READY } from '../statements/ready.js';
 import { END_RUN, LIVING_CHILDREN, LOCK_TERMINABLE, type RunHead } from '../statements/runs.js';
 import { DELETE_WAITS, WAITS_OF_RUN } from '../statements/signals.js';
@@ -35,7 +35,7 @@ export function* endRuns(tx: Transition, endings: readonly Ending[]): Script<voi
     }),
   );
   yield* change(DELETE_READY, ids);
-  yield* change(DELETE_INBOX, ids);
+  yield* change(CLEAR_INBOX, ids);
   yield* change(DELETE_TASKS, ids);
   for (const { run, woken } of endings) woken.delete(run.id);
   yield* closeWaits(tx, endings);

@@ -1,5 +1,6 @@
 /** What operators do to runs. Each answers with the run as it is afterwards. */
 import {
+  type Checkpoint,
   isTerminal,
   type RetryRequest,
   type TerminateRequest,
@@ -7,7 +8,12 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 import { change, first, rows, type Script } from '../sql/script.js';
 import { DELETE_HISTORY, INSERT_HISTORY } from '../statements/history.js';
-import { DELETE_BRANCH_INBOX, DELETE_INBOX } from '../statements/inbox.js';
+import {
+  CHECKPOINTS,
+  DELETE_BRANCH_INBOX,
+  DELETE_INBOX,
+  MOVE_MESSAGE,
+} from '../statements/inbox.js';
 import { DELETE_READY } from '../statements/ready.js';
 import { DELETE_RUN, GET_RUN, LOCK_HEAD, REVIVE_RUN, type RunHead } from '../statements/runs.js';
 import { WAITS_OF_RUN } from '../statements/signals.js';
@@ -53,6 +59,7 @@ export function* retry(request: RetryRequest): Script<VerbOutcome> {
   const next = events === null ? branch : branch + 1;
   yield* change(REVIVE_RUN, [[next, runId]]);
   if (events !== null) {
+    yield* takeCheckpoints(run, next, request.checkpointsBefore ?? 0);
     yield* leaveBranch(tx, run, woken);
     yield* change(
       INSERT_HISTORY,
@@ -67,7 +74,17 @@ export function* retry(request: RetryRequest): Script<VerbOutcome> {
 function* leaveBranch(tx: Transition, run: RunHead, woken: Woken): Script<void> {
   yield* closeWaits(tx, [{ run, woken }]);
   yield* change(DELETE_TASKS, [[run.id]]);
-  yield* change(DELETE_BRANCH_INBOX, [[run.id]]);
+  yield* change(DELETE_BRANCH_INBOX, [[run.id, run.branch + 1]]);
+}
+
+/** Transactions that have committed and that the next branch asks for again must be found there. */
+function* takeCheckpoints({ id, branch }: RunHead, next: number, before: number): Script<void> {
+  const found = yield* rows(CHECKPOINTS, [id, branch]);
+  const kept = found.filter(({ body }) => (JSON.parse(body) as Checkpoint).cause < before);
+  yield* change(
+    MOVE_MESSAGE,
+    kept.map((message) => [next, message.id]),
+  );
 }
 
 /** Deletes a terminal run with all that it left. Its children stay. */

@@ -23,6 +23,14 @@ export function* acceptSignals(
 ): Script<readonly DeliverResult[]> {
   const tx = yield* begin();
   yield* lockTokens(messages);
+  return yield* acceptAll(tx, messages);
+}
+
+/** As `acceptSignals`, where the tokens are locked. */
+export function* acceptAll(
+  tx: Transition,
+  messages: readonly SignalMessage[],
+): Script<readonly DeliverResult[]> {
   const results: DeliverResult[] = messages.map(() => DUPLICATE);
   for (const wave of wavesOf(messages)) {
     const accepted = yield* acceptWave(

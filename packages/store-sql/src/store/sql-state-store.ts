@@ -2,57 +2,69 @@
  * The store port on a relational database. Every verb is one script (see `sql/script.ts`) in one transaction; what is
  * here is which script, and how a batch survives one bad item.
  */
-import type {
-  Arrival,
-  ClaimRequest,
-  ClaimResult,
-  CommitResult,
-  CreateOutcome,
-  CreateRunsRequest,
-  DeliverResult,
-  HeartbeatRequest,
-  HeartbeatResult,
-  HintListener,
-  HistoryEvent,
-  HistoryRequest,
-  InboxMessage,
-  RetryRequest,
-  RunFilter,
-  RunPage,
-  RunRecord,
-  RunStatus,
-  SettingFinding,
-  SignalMessage,
-  StateStore,
-  StoreCapabilities,
-  TakeOverRequest,
-  TakeOverResult,
-  TakeTasksRequest,
-  TakeTasksResult,
-  TaskResult,
-  TerminateRequest,
-  Turn,
-  VerbOutcome,
+import {
+  type Arrival,
+  type ClaimRequest,
+  type ClaimResult,
+  type CommitResult,
+  type CreateOutcome,
+  type CreateRunsRequest,
+  type DeliverResult,
+  type HeartbeatRequest,
+  type HeartbeatResult,
+  type HintListener,
+  type HistoryEvent,
+  type HistoryRequest,
+  type InboxMessage,
+  type NewRun,
+  type RetryRequest,
+  type RunFilter,
+  type RunPage,
+  type RunRecord,
+  type RunStatus,
+  type SettingFinding,
+  type SignalMessage,
+  type StateStore,
+  type StoreCapabilities,
+  type SweepResult,
+  type TakeOverRequest,
+  type TakeOverResult,
+  type TakeTasksRequest,
+  type TakeTasksResult,
+  type TaskResult,
+  type TerminateRequest,
+  type TransactionGate,
+  type TransactionOutcome,
+  type TransactionRequest,
+  TransactionsUnsupportedError,
+  type Turn,
+  type VerbOutcome,
 } from '@dudousxd/nestjs-durable-core';
 import { examine } from '../doctor/doctor.js';
 import type { DoctorOptions, DoctorReport } from '../doctor/report.js';
 import { migrateSchema, verifySchema } from '../schema/migrate.js';
 import { checkSettings } from '../settings/check-settings.js';
 import type { SqlExecutor } from '../sql/executor.js';
+import type { OrmTransactions } from '../sql/orm-transactions.js';
 import { claim, claimNothing } from './claim.js';
 import { commitBatch } from './commit/commit-batch.js';
 import { createBatch } from './create-batch.js';
 import { deliverMessages } from './deliver.js';
 import * as operate from './operate.js';
+import { appendSignals, sweepNothing, sweepOutbox } from './outbox.js';
 import * as ownership from './ownership.js';
 import * as queries from './queries.js';
+import { runGuarded } from './savepoint.js';
 import * as signals from './signals.js';
 import * as tasks from './tasks.js';
+import { runTransaction } from './transaction.js';
 
 export interface SqlStateStoreOptions {
   /** What error messages and the dashboard call it. */
   readonly name: string;
-  readonly capabilities: StoreCapabilities;
+  readonly capabilities: Omit<StoreCapabilities, 'transactions'>;
+  /** Transactions of the application's ORM; absent where the store cannot take part in them. */
+  readonly transactions?: OrmTransactions;
 }
 
 /** `StateStore` over a `SqlExecutor`. ORM adapters extend it with nothing but the way to their connection. */
@@ -60,11 +72,13 @@ export class SqlStateStore implements StateStore {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
   readonly #executor: SqlExecutor;
+  readonly #transactions: OrmTransactions | undefined;
 
-  constructor(executor: SqlExecutor, { name, capabilities }: SqlStateStoreOptions) {
+  constructor(executor: SqlExecutor, { name, capabilities, transactions }: SqlStateStoreOptions) {
     this.#executor = executor;
+    this.#transactions = transactions;
     this.name = name;
-    this.capabilities = capabilities;
+    this.capabilities = { ...capabilities, transactions: transactions !== undefined };
   }
 
   migrate(): Promise<void> {
@@ -154,6 +168,34 @@ export class SqlStateStore implements StateStore {
     return this.#executor.write(() => signals.acceptSignals(messages));
   }
 
+  async transaction(
+    request: TransactionRequest,
+    gate: TransactionGate,
+  ): Promise<TransactionOutcome> {
+    const place = { executor: this.#executor, transactions: this.#requireTransactions() };
+    return runTransaction(place, request, gate);
+  }
+
+  /** @throws NotATransactionError */
+  createRunsIn(
+    transaction: unknown,
+    runs: readonly NewRun[],
+  ): readonly CreateOutcome[] | Promise<readonly CreateOutcome[]> {
+    const runner = this.#requireTransactions().runnerOf(transaction);
+    return runGuarded(runner, () => createRuns({ runs, claim: null }));
+  }
+
+  /** @throws NotATransactionError */
+  signalIn(transaction: unknown, messages: readonly SignalMessage[]): void | Promise<void> {
+    const runner = this.#requireTransactions().runnerOf(transaction);
+    return runGuarded(runner, () => appendSignals(messages));
+  }
+
+  async sweepOutbox(limit: number): Promise<SweepResult> {
+    const nothing = await this.#executor.read(() => sweepNothing());
+    return nothing ?? this.#executor.write(() => sweepOutbox(limit));
+  }
+
   async takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult> {
     const nothing = await this.#executor.read(() => tasks.takeNothing(request));
     return nothing ?? this.#executor.write(() => tasks.takeTasks(request));
@@ -209,5 +251,10 @@ export class SqlStateStore implements StateStore {
 
   purge(limit: number): Promise<number> {
     return this.#executor.write(() => signals.purge(limit));
+  }
+
+  #requireTransactions(): OrmTransactions {
+    if (this.#transactions === undefined) throw new TransactionsUnsupportedError(this.name);
+    return this.#transactions;
   }
 }

@@ -2,6 +2,7 @@
  * The store port on plain maps: for tests, the quickstart and as the model that other stores are compared with. Lost
  * with the process. Each call is one synchronous transition that runs at once; its answer comes later and is a copy.
  */
+import { TransactionsUnsupportedError } from '../../errors/errors.js';
 import type { HistoryEvent } from '../../model/history.js';
 import type { Arrival, InboxMessage, SignalMessage } from '../../model/message.js';
 import type { RunRecord } from '../../model/run.js';
@@ -23,12 +24,14 @@ import type {
   RunFilter,
   RunPage,
   StateStore,
+  SweepResult,
   TakeOverRequest,
   TakeOverResult,
   TakeTasksRequest,
   TakeTasksResult,
   TaskResult,
   TerminateRequest,
+  TransactionOutcome,
   Turn,
   VerbOutcome,
 } from '../state-store.js';
@@ -53,7 +56,13 @@ export interface InMemoryStateStoreOptions {
 /** Keeps all state in this process's memory. Not durable, not shared with other processes. */
 export class InMemoryStateStore implements StateStore {
   readonly name = 'in-memory';
-  readonly capabilities = { durable: false, shared: false, writeLanes: 1, hints: true } as const;
+  readonly capabilities = {
+    durable: false,
+    shared: false,
+    writeLanes: 1,
+    hints: true,
+    transactions: false,
+  } as const;
   readonly #tables = createTables();
   readonly #clock: { now(): number };
   readonly #listeners = new Set<HintListener>();
@@ -144,6 +153,22 @@ export class InMemoryStateStore implements StateStore {
 
   async signal(messages: readonly SignalMessage[]): Promise<readonly DeliverResult[]> {
     return this.#answerEach(messages, acceptSignal);
+  }
+
+  async transaction(): Promise<TransactionOutcome> {
+    throw new TransactionsUnsupportedError(this.name);
+  }
+
+  createRunsIn(): never {
+    throw new TransactionsUnsupportedError(this.name);
+  }
+
+  signalIn(): never {
+    throw new TransactionsUnsupportedError(this.name);
+  }
+
+  async sweepOutbox(): Promise<SweepResult> {
+    return { moved: 0, woken: [], more: false };
   }
 
   async takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult> {

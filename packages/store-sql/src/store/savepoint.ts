@@ -1,0 +1,87 @@
+/** Savepoints of ours inside transactions of others. */
+import { NotATransactionError, TransactionBrokenError } from '../errors.js';
+import { conflictOf } from '../sql/conflict.js';
+import type { SqlExecutor } from '../sql/executor.js';
+import { andThen, type MaybePromise, orElse } from '../sql/maybe-promise.js';
+import type { ScriptRunner } from '../sql/orm-transactions.js';
+import { define, type Script } from '../sql/script.js';
+
+/** Stands for the whole of a transaction: it is gone when that is. */
+const BEGIN = 'durable_begin';
+/** Around one call. */
+const CALL = 'durable_call';
+
+const OPEN_ONE =
+  "Call it inside the transaction's function, with the object that this function gets, and await it there.";
+
+function text(runner: ScriptRunner, statement: string): MaybePromise<void> {
+  return runner.run(() => define(statement));
+}
+
+/** Marks the begin of a transaction, before anything else happens in it. */
+export function markBegin(runner: ScriptRunner): MaybePromise<void> {
+  return text(runner, `savepoint ${BEGIN}`);
+}
+
+/**
+ * Makes sure that the transaction is still the one that was begun, and can still write.
+ *
+ * @throws TransactionBrokenError if it is not; the error itself where the database is gone or asks for another try
+ */
+export function requireUnbroken(
+  runner: ScriptRunner,
+  transaction: string,
+  executor: Pick<SqlExecutor, 'classify'>,
+): MaybePromise<void> {
+  return orElse(
+    () => text(runner, `release savepoint ${BEGIN}`),
+    (error) => {
+      if (conflictOf(error) !== null || executor.classify(error) === 'unavailable') throw error;
+      throw new TransactionBrokenError({ transaction, cause: error });
+    },
+  );
+}
+
+/**
+ * Runs a script inside an open transaction so that its failure leaves the transaction as it was.
+ *
+ * @throws NotATransactionError where none is open
+ */
+export function runGuarded<T>(runner: ScriptRunner, script: () => Script<T>): MaybePromise<T> {
+  const opened = orElse(
+    () => text(runner, `savepoint ${CALL}`),
+    (error) => {
+      if (!isOutside(error)) throw error;
+      throw new NotATransactionError({
+        received: 'one that has ended',
+        todo: OPEN_ONE,
+        cause: error,
+      });
+    },
+  );
+  return andThen(opened, () =>
+    andThen(
+      orElse(
+        () => runner.run(script),
+        (error) => undo(runner, error),
+      ),
+      (result) => andThen(text(runner, `release savepoint ${CALL}`), () => result),
+    ),
+  );
+}
+
+/** The script's own error is what the caller has to know, whatever becomes of the savepoint. */
+function undo(runner: ScriptRunner, cause: unknown): MaybePromise<never> {
+  const rethrow = (): never => {
+    throw cause;
+  };
+  return andThen(
+    orElse(() => text(runner, `rollback to savepoint ${CALL}`), rethrow),
+    rethrow,
+  );
+}
+
+/** PostgreSQL: a savepoint outside a transaction block. */
+function isOutside(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && Reflect.get(error, 'code') === '25P01';
+}
