@@ -175,5 +175,5 @@ export {
   type RemoteStepHandler,
   remoteStep,
 } from './workflow/remote-step.js';
-export { parseWithSchema, type SchemaUse } from './workflow/schema.js';
+export { parseSoon, parseWithSchema, type SchemaUse } from './workflow/schema.js';
 export { defineSignal } from './workflow/signal.js';

@@ -26,6 +26,7 @@ export class DurableHost
   readonly #role: DurableRole | undefined;
   readonly #tokens = new Set<unknown>();
   #hasProviders = false;
+  #isReady = false;
   #started: Promise<void> | undefined;
 
   constructor(
@@ -75,6 +76,11 @@ export class DurableHost
     return engine;
   }
 
+  /** The engine, if it has started: for what must not wait. */
+  get startedEngine(): DurableEngine | undefined {
+    return this.#isReady ? this.engine : undefined;
+  }
+
   /** Whether the class is provided in this application, as a workflow. */
   provides(workflow: unknown): boolean {
     return this.#tokens.has(workflow);
@@ -90,5 +96,6 @@ export class DurableHost
     checkWiring(found, this.#options);
     for (const { definition } of found.workflows) this.#tokens.add(definition.token);
     await this.#role?.start(found);
+    this.#isReady = true;
   }
 }

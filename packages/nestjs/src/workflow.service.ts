@@ -1,8 +1,9 @@
 import {
+  type DurableEngine,
   type HistoryEntry,
   type LifecycleListener,
   type ListFilter,
-  parseWithSchema,
+  parseSoon,
   type RunList,
   type RunResult,
   type RunView,
@@ -40,14 +41,25 @@ export class WorkflowService {
    * Creates a run and returns when it is durable, before any of its code has run. With `runId` it is idempotent: the
    * same id, workflow and input give the run that is there.
    *
+   * With `transaction` the run is created inside it: durable, and seen, when it commits. On a driver whose transactions
+   * are synchronous (better-sqlite3 under Drizzle) the call does its work before it returns, and throws at once.
+   *
    * @param workflow a name, or a class under `@Workflow`, which need not be provided in this process
    * @throws UnknownWorkflowError if no process has ever served it (404)
    * @throws RunConflictError if the id belongs to a run of another workflow, version or input (409)
    */
   start<I>(workflow: WorkflowClass<I>, ...args: InputArguments<I>): Promise<StartResult>;
   start(workflow: string, input?: unknown, options?: StartOptions): Promise<StartResult>;
-  async start(workflow: unknown, input?: unknown, options?: StartOptions): Promise<StartResult> {
-    const engine = await this.#host.ready();
+  start(workflow: unknown, input?: unknown, options?: StartOptions): Promise<StartResult> {
+    return this.#soon(options, (engine) => this.#startOn(engine, workflow, input, options));
+  }
+
+  #startOn(
+    engine: DurableEngine,
+    workflow: unknown,
+    input: unknown,
+    options: StartOptions | undefined,
+  ): Promise<StartResult> {
     const elsewhere = this.#host.provides(workflow) ? undefined : workflowOptionsOf(workflow);
     if (elsewhere === undefined) return engine.startRun(workflow, input, options);
     const { name, version } = elsewhere;
@@ -58,6 +70,10 @@ export class WorkflowService {
    * Puts a payload into a token's mailbox, for one wait, present or future. Resolves when it is durable. A payload for a
    * signal with a schema is validated first.
    *
+   * With `transaction` the signal is sent when that commits, and the result says nothing of repeated ids. On a driver whose
+   * transactions are synchronous the call does its work before it returns, if the schema is synchronous too, and throws
+   * at once.
+   *
    * @throws SchemaValidationError if the payload does not fit (400)
    */
   signal<S>(
@@ -66,17 +82,29 @@ export class WorkflowService {
     options?: SignalOptions,
   ): Promise<SignalResult>;
   signal(token: string, payload?: unknown, options?: SignalOptions): Promise<SignalResult>;
-  async signal(
+  signal(
     signal: string | Signal<unknown, unknown>,
     payload?: unknown,
     options?: SignalOptions,
   ): Promise<SignalResult> {
-    const engine = await this.#host.ready();
-    if (typeof signal === 'string') return engine.signal(signal, payload, options);
-    const { name, schema } = signal;
-    // What is sent is what was passed: the wait that receives it parses it.
-    if (schema) await parseWithSchema(schema, payload, { side: 'input', name: `signal '${name}'` });
-    return engine.signal(name, payload, options);
+    return this.#soon(options, (engine) => {
+      if (typeof signal === 'string') return engine.signal(signal, payload, options);
+      const { name, schema } = signal;
+      if (!schema) return engine.signal(name, payload, options);
+      // What is sent is what was passed: the wait that receives it parses it.
+      const parsed = parseSoon(schema, payload, { side: 'input', name: `signal '${name}'` });
+      if (!(parsed instanceof Promise)) return engine.signal(name, payload, options);
+      return parsed.then(() => engine.signal(name, payload, options));
+    });
+  }
+
+  /** In this call where a transaction is open and the engine has started: a synchronous one ends with the call. */
+  #soon<T>(
+    options: { readonly transaction?: unknown } | undefined,
+    call: (engine: DurableEngine) => Promise<T>,
+  ): Promise<T> {
+    const engine = options?.transaction === undefined ? undefined : this.#host.startedEngine;
+    return engine === undefined ? this.#host.ready().then(call) : call(engine);
   }
 
   /**

@@ -1,38 +1,53 @@
-/** Drizzle's transactions on PostgreSQL. */
+/**
+ * Drizzle's transactions on PostgreSQL. Those of `ctx.transaction` run on a client that is taken from the pool here, so that
+ * one whose state nobody knows goes back to be thrown away, and not to whoever asks next.
+ */
 import {
   type MaybePromise,
   NotATransactionError,
   type OrmTransactions,
   type PgClient,
+  type PgPool,
   PostgresSession,
   type ScriptRunner,
   sendOver,
 } from '@dudousxd/nestjs-durable-store-sql';
-import { receivedInsteadOf, sessionClientOf } from './transaction-handle.js';
-
-/** The part of a Drizzle database on PostgreSQL that opens transactions. */
-interface TransactionalDatabase {
-  transaction<T>(work: (tx: unknown) => Promise<T>): Promise<T>;
-}
-
-/** Clients whose errors between two statements are heard: without a listener the loss of one would end the process. */
-const heard = new WeakSet<PgClient>();
+import { receivedInsteadOf, sessionClientOf, sessionOn } from './transaction-handle.js';
 
 export class PostgresTransactions implements OrmTransactions {
-  readonly #db: TransactionalDatabase;
+  readonly #db: object;
+  readonly #pool: PgPool;
   readonly #now: (() => number) | undefined;
 
   /** @param now see `ConnectionOptions` */
-  constructor(db: object, now: (() => number) | undefined) {
-    this.#db = db as TransactionalDatabase;
+  constructor(db: object, pool: PgPool, now: (() => number) | undefined) {
+    this.#db = db;
+    this.#pool = pool;
     this.#now = now;
   }
 
-  begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
-    return this.#db.transaction(async (tx) => {
-      hear(clientOf(tx));
-      return work(tx);
-    });
+  async begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    // An error between two statements comes as an event; the next statement fails by it.
+    client.on('error', ignore);
+    let workError: unknown;
+    try {
+      const result = await sessionOn(this.#db, client).transaction(async (tx): Promise<T> => {
+        try {
+          return await work(tx);
+        } catch (error) {
+          workError = error;
+          throw error;
+        }
+      });
+      giveBack(client);
+      return result;
+    } catch (error) {
+      // Any other error than the work's own comes from COMMIT, or from a ROLLBACK that failed.
+      if (error !== undefined && error === workError) giveBack(client);
+      else client.release(true);
+      throw error;
+    }
   }
 
   runnerOf(tx: unknown): ScriptRunner {
@@ -41,21 +56,21 @@ export class PostgresTransactions implements OrmTransactions {
   }
 }
 
-function hear(client: PgClient): void {
-  if (heard.has(client)) return;
-  heard.add(client);
-  // The statement that is under way, or the next one, fails by it.
-  client.on('error', () => {});
+function giveBack(client: PgClient): void {
+  client.release();
+  client.off('error', ignore);
 }
 
+function ignore(): void {}
+
 /** The client that a transaction runs on. */
-function clientOf(tx: unknown): PgClient {
+function clientOf(tx: unknown): Pick<PgClient, 'query'> {
   const client = sessionClientOf(tx);
   if (isClient(client)) return client;
   throw new NotATransactionError(receivedInsteadOf(tx));
 }
 
-function isClient(value: unknown): value is PgClient {
+function isClient(value: unknown): value is Pick<PgClient, 'query'> {
   if (typeof value !== 'object' || value === null) return false;
   return typeof Reflect.get(value, 'query') === 'function' && !('totalCount' in value);
 }

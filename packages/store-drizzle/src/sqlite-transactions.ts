@@ -15,24 +15,14 @@ import {
   type ScriptRunner,
   type SqliteDriver,
   SqliteSession,
-  UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
-import { receivedInsteadOf, sessionClientOf } from './transaction-handle.js';
-
-/** Drizzle's session over a handle: what opens its transactions. */
-interface Session {
-  readonly schema: unknown;
-  readonly logger: unknown;
-  readonly cache: unknown;
-  transaction<T>(work: (tx: unknown) => T, config: { readonly behavior: 'immediate' }): T;
-}
-
-type SessionClass = new (
-  client: SqliteDriver,
-  dialect: unknown,
-  schema: unknown,
-  options: { readonly logger: unknown; readonly cache: unknown },
-) => Session;
+import {
+  receivedInsteadOf,
+  type Session,
+  sessionClientOf,
+  sessionOf,
+  sessionOn,
+} from './transaction-handle.js';
 
 /** A handle with Drizzle's session over it. */
 interface Handle {
@@ -99,14 +89,10 @@ export class SqliteTransactions implements OrmTransactions {
   }
 
   #connect(): Handle {
-    const session = sessionOf(this.#db);
     const file = fileOf(this.#shared);
-    if (file === '') return { driver: this.#shared, session, owned: false };
+    if (file === '') return { driver: this.#shared, session: sessionOf(this.#db), owned: false };
     const driver = openAgain(this.#shared, file);
-    const { schema, logger, cache } = session;
-    const Session = session.constructor as SessionClass;
-    const own = new Session(driver, Reflect.get(this.#db, 'dialect'), schema, { logger, cache });
-    return { driver, session: own, owned: true };
+    return { driver, session: sessionOn(this.#db, driver), owned: true };
   }
 
   #scriptsOn(driver: SqliteDriver): SqliteSession {
@@ -121,23 +107,6 @@ export class SqliteTransactions implements OrmTransactions {
 /** The only handle of a database in memory has a transaction open. Tried again as a locked database is. */
 class HandleInUseError extends Error {
   readonly code = 'SQLITE_BUSY';
-}
-
-function sessionOf(db: object): Session {
-  const session: unknown = Reflect.get(db, 'session');
-  if (isSession(session) && 'dialect' in db) return session;
-  throw new UnsupportedHandleError({
-    received: 'a Drizzle database whose sessions it does not know',
-    todo: 'Use a release of drizzle-orm from 0.44 on, below 1.',
-  });
-}
-
-function isSession(value: unknown): value is Session {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof Reflect.get(value, 'transaction') === 'function'
-  );
 }
 
 function ignore(): void {}

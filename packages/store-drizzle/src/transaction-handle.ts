@@ -1,5 +1,50 @@
 /** What Drizzle's transaction objects have in common, by structure. */
-import type { NotATransaction } from '@dudousxd/nestjs-durable-store-sql';
+import { type NotATransaction, UnsupportedHandleError } from '@dudousxd/nestjs-durable-store-sql';
+
+/** Drizzle's session over a connection: what opens its transactions. */
+export interface Session {
+  readonly schema: unknown;
+  readonly logger: unknown;
+  readonly cache: unknown;
+  transaction<T>(work: (tx: unknown) => T, config?: { readonly behavior: 'immediate' }): T;
+}
+
+type SessionClass = new (
+  client: unknown,
+  dialect: unknown,
+  schema: unknown,
+  options: { readonly logger: unknown; readonly cache: unknown },
+) => Session;
+
+/**
+ * The session of a database.
+ *
+ * @throws UnsupportedHandleError where Drizzle keeps it elsewhere
+ */
+export function sessionOf(db: object): Session {
+  const session: unknown = Reflect.get(db, 'session');
+  if (isSession(session) && 'dialect' in db) return session;
+  throw new UnsupportedHandleError({
+    received: 'a Drizzle database whose sessions it does not know',
+    todo: 'Use a release of drizzle-orm from 0.44 on, below 1.',
+  });
+}
+
+/** A session like that of the database, on another connection. */
+export function sessionOn(db: object, client: unknown): Session {
+  const session = sessionOf(db);
+  const { schema, logger, cache } = session;
+  const Session = session.constructor as SessionClass;
+  return new Session(client, Reflect.get(db, 'dialect'), schema, { logger, cache });
+}
+
+function isSession(value: unknown): value is Session {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof Reflect.get(value, 'transaction') === 'function'
+  );
+}
 
 /** The driver's connection below a transaction of Drizzle; undefined for anything else. */
 export function sessionClientOf(tx: unknown): unknown {

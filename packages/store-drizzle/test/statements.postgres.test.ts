@@ -126,7 +126,8 @@ describe.skipIf(server === undefined)('statements on PostgreSQL', () => {
         'coalesce($3::bigint, floor(extract(epoch from clock_timestamp()) * 1000)::bigint) ' +
         'from own where r.id = own.id and own.status is not null),\n' +
         'ready as (delete from durable_ready d using own where d.run_id = own.id and own.status is not null),\n' +
-        'inbox as (delete from durable_inbox d using own where d.run_id = own.id and own.status is not null),\n' +
+        'inbox as (delete from durable_inbox d using own where d.run_id = own.id and own.status is not null ' +
+        "and d.message_key not like 'transaction:%'),\n" +
         'tasks as (delete from durable_tasks d using own where d.run_id = own.id and own.status is not null)\n' +
         'select i from own',
     );

@@ -37,7 +37,19 @@ export async function parseWithSchema<T>(
   value: unknown,
   use: SchemaUse,
 ): Promise<T> {
-  const result = await schema['~standard'].validate(value);
-  if (result.issues === undefined) return result.value;
-  throw new SchemaValidationError({ ...use, issues: toSchemaIssues(result.issues) });
+  return parseSoon(schema, value, use);
+}
+
+/** As `parseWithSchema`; a synchronous schema answers, or throws, at once. */
+export function parseSoon<T>(
+  schema: StandardSchemaV1<unknown, T>,
+  value: unknown,
+  use: SchemaUse,
+): T | Promise<T> {
+  const toValue = (result: StandardSchemaV1.Result<T>): T => {
+    if (result.issues === undefined) return result.value;
+    throw new SchemaValidationError({ ...use, issues: toSchemaIssues(result.issues) });
+  };
+  const result = schema['~standard'].validate(value);
+  return result instanceof Promise ? result.then(toValue) : toValue(result);
 }

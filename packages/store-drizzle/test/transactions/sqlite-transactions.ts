@@ -49,7 +49,7 @@ export async function createSqliteTransactions(inMemory = false): Promise<Transa
         .all()
         .map(({ id }) => id)
         .sort(),
-    failAfterStatements: (n) => gate.failAfter(n),
+    ...(inMemory ? {} : { failAfterStatements: (n: number) => gate.failAfter(n) }),
     dispose: async () => {
       for (const opened of stores) await opened.close();
       client.close();

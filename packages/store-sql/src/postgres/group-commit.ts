@@ -14,6 +14,7 @@ import type { Turn } from '@dudousxd/nestjs-durable-core';
 import type { Call } from '../dialect/dialect.js';
 import { type Params, query } from '../sql/statement.js';
 import { EVENT_COLUMNS } from '../statements/history.js';
+import { ENDS_WITH_RUN } from '../statements/inbox.js';
 import { historyParams } from '../store/rows.js';
 import { JsonRows } from './json-rows.js';
 
@@ -54,10 +55,10 @@ const SETTLE =
   'error = own.error, reason = own.reason, waiting_for = null, finished_at = ' +
   'coalesce(?::bigint, floor(extract(epoch from clock_timestamp()) * 1000)::bigint) ' +
   'from own where r.id = own.id and own.status is not null)';
-const CLEAR = ['ready', 'inbox', 'tasks'].map(
-  (table) =>
-    `${table} as (delete from durable_${table} d using own where d.run_id = own.id and own.status is not null)`,
-);
+const CLEAR = ['ready', 'inbox', 'tasks'].map((table) => {
+  const only = table === 'inbox' ? ` and d.${ENDS_WITH_RUN}` : '';
+  return `${table} as (delete from durable_${table} d using own where d.run_id = own.id and own.status is not null${only})`;
+});
 
 /** `[turns, events]` */
 export const APPEND_TURNS = query<WrittenTurn>(

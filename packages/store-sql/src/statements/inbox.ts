@@ -51,10 +51,16 @@ export function checkpointKey(position: number): string {
   return `${CHECKPOINT}${position}`;
 }
 
-/** `[run id]`. Checkpoints stay: what they stand for has happened, and a retry must not let it happen again. */
+/**
+ * What the end of a run removes from its inbox. Checkpoints stay: what they stand for has happened, and a retry must not
+ * let it happen again.
+ */
+export const ENDS_WITH_RUN = `message_key not like '${CHECKPOINT}%'`;
+
+/** `[run id]` */
 export const CLEAR_INBOX = remove('clearInbox', {
   table: 'durable_inbox',
-  where: `run_id = ? and message_key not like '${CHECKPOINT}%'`,
+  where: `run_id = ? and ${ENDS_WITH_RUN}`,
 });
 
 /** `[run id, next branch]`. What is for whichever branch is current stays. */

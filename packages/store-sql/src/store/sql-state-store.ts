@@ -49,6 +49,7 @@ import type { OrmTransactions } from '../sql/orm-transactions.js';
 import { claim, claimNothing } from './claim.js';
 import { commitBatch } from './commit/commit-batch.js';
 import { createBatch } from './create-batch.js';
+import { createRuns } from './create-runs.js';
 import { deliverMessages } from './deliver.js';
 import * as operate from './operate.js';
 import { appendSignals, sweepNothing, sweepOutbox } from './outbox.js';
