@@ -1,9 +1,12 @@
 import {
   type ConnectionOptions,
   connectionOver,
+  isPgPool,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { type DrizzleDatabase, requireDriver } from './connection.js';
+import { PostgresTransactions } from './postgres-transactions.js';
+import { SqliteTransactions } from './sqlite-transactions.js';
 
 /** See `ConnectionOptions`. */
 export type DrizzleStateStoreOptions = ConnectionOptions;
@@ -25,12 +28,24 @@ export type DrizzleStateStoreOptions = ConnectionOptions;
  * ```
  */
 export class DrizzleStateStore extends SqlStateStore {
+  readonly #transactions: PostgresTransactions | SqliteTransactions;
+
   /**
    * @param db the handle that `drizzle()` returned; not the `tx` of a transaction
    * @throws UnsupportedHandleError for anything else, with what to pass instead
    */
   constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
-    const { executor, capabilities } = connectionOver(requireDriver(db), options);
-    super(executor, { name: 'drizzle', capabilities });
+    const driver = requireDriver(db);
+    const { executor, capabilities } = connectionOver(driver, options);
+    const transactions = isPgPool(driver)
+      ? new PostgresTransactions(db, driver, options.now)
+      : new SqliteTransactions(db, driver, options.now);
+    super(executor, { name: 'drizzle', capabilities, transactions });
+    this.#transactions = transactions;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    if (this.#transactions instanceof SqliteTransactions) this.#transactions.close();
   }
 }

@@ -1,22 +1,49 @@
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { drizzle as drizzleOnPostgres } from 'drizzle-orm/node-postgres';
+import { pgTable, text as pgText } from 'drizzle-orm/pg-core';
+import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { Pool } from 'pg';
-import type { OpenPostgres, OpenSqlite } from 'store-fixtures';
-import { DrizzleStateStore } from '../src/index.js';
+import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import { DrizzleStateStore, type DrizzleTransaction } from '../src/index.js';
 
-export const openSqlite: OpenSqlite = ({ file, Driver, now }) => {
+const orders = sqliteTable('orders', { id: text().primaryKey() });
+const pgOrders = pgTable('orders', { id: pgText().primaryKey() });
+
+export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
   const client = new Driver(file);
+  const db = drizzle(client, { schema: { orders } });
+  type Tx = DrizzleTransaction<typeof db>;
   return {
-    store: new DrizzleStateStore(drizzle(client), { now }),
+    store: new DrizzleStateStore(db, { now }),
     close: () => client.close(),
+    root: db,
+    synchronous: true,
+    begin: async (work) => {
+      let result: unknown;
+      db.transaction((tx) => {
+        result = work(tx);
+      });
+      return result as never;
+    },
+    insert: (tx, id) => {
+      (tx as Tx).insert(orders).values({ id }).run();
+    },
   };
 };
 
-export const openPostgres: OpenPostgres = (place) => {
+export const openPostgres: OpenPostgresOrm = async (place) => {
   const pool = new Pool(place);
+  const db = drizzleOnPostgres(pool, { schema: { pgOrders } });
+  type Tx = DrizzleTransaction<typeof db>;
   return {
     pool,
-    createStore: (options) => new DrizzleStateStore(drizzleOnPostgres(pool), options),
+    createStore: (options) => new DrizzleStateStore(db, options),
     close: () => pool.end(),
+    root: db,
+    synchronous: false,
+    begin: (work) => db.transaction(async (tx) => work(tx)),
+    insert: async (tx, id) => {
+      await (tx as Tx).insert(pgOrders).values({ id });
+    },
   };
 };

@@ -25,7 +25,7 @@ describe.skipIf(server === undefined)('MikroORM on PostgreSQL', () => {
     expect(store.capabilities).toMatchObject({ durable: true, shared: true });
     await store.migrate();
     expect((await store.listRuns({ namespace: 'default' }, 10, null)).runs).toEqual([]);
-    expect(await primary.execute(COUNT_OURS)).toEqual([{ n: 10 }]);
+    expect(await primary.execute(COUNT_OURS)).toEqual([{ n: 11 }]);
     expect(await replica.execute(COUNT_OURS)).toEqual([{ n: 0 }]);
     await store.close();
     expect(await orm.isConnected()).toBe(true);

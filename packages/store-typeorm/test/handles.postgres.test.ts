@@ -22,7 +22,7 @@ describe.skipIf(server === undefined)('a DataSource on PostgreSQL', () => {
     await dataSource.initialize();
     await store.migrate();
     expect((await store.listRuns({ namespace: 'default' }, 10, null)).runs).toEqual([]);
-    expect(await primary.execute(COUNT_OURS)).toEqual([{ n: 10 }]);
+    expect(await primary.execute(COUNT_OURS)).toEqual([{ n: 11 }]);
     expect(await replica.execute(COUNT_OURS)).toEqual([{ n: 0 }]);
     await store.close();
     expect(await dataSource.query('select 1 as one')).toEqual([{ one: 1 }]);

@@ -34,7 +34,7 @@ export interface LocalAttemptsOptions {
 }
 
 /** Which attempt of which transaction. */
-export type TransactionAttempt = Pick<Checkpoint, 'position' | 'name' | 'cause' | 'attempt'>;
+type TransactionAttempt = Pick<Checkpoint, 'position' | 'name' | 'cause' | 'attempt'>;
 
 /** The local attempts of one run that run in this process, by position. They outlive a reload of the run. */
 export class LocalAttempts {

@@ -1,12 +1,13 @@
 /** From a driver to the executor for it: what the adapters of all ORMs do once they have found the driver. */
-import type { StoreCapabilities } from '@dudousxd/nestjs-durable-core';
 import { UnsupportedHandleError } from '../errors.js';
 import { isPgPool, type PgPool } from '../postgres/driver.js';
 import { PoolLink } from '../postgres/link.js';
 import { PostgresExecutor } from '../postgres/postgres-executor.js';
 import type { SqlExecutor } from '../sql/executor.js';
 import { isSqliteDriver, type SqliteDriver } from '../sqlite/driver.js';
+import { fileOf } from '../sqlite/own-handle.js';
 import { SqliteExecutor } from '../sqlite/sqlite-executor.js';
+import type { SqlStateStoreOptions } from '../store/sql-state-store.js';
 
 /** What the options of all stores have in common. */
 export interface ConnectionOptions {
@@ -26,9 +27,12 @@ export type NativeDriver = SqliteDriver | PgPool;
 /** How the drivers are called in messages. */
 export const DRIVER_NAMES = 'better-sqlite3 and a Pool of node-postgres';
 
+/** What a store can do that depends on its database alone. */
+type DatabaseCapabilities = SqlStateStoreOptions['capabilities'];
+
 export interface Connection {
   readonly executor: SqlExecutor;
-  readonly capabilities: StoreCapabilities;
+  readonly capabilities: DatabaseCapabilities;
 }
 
 type SqliteDriverClass = new (
@@ -37,21 +41,21 @@ type SqliteDriverClass = new (
 ) => SqliteDriver;
 
 /** Of a PostgreSQL server. */
-export const SERVER: StoreCapabilities = {
+export const SERVER: DatabaseCapabilities = {
   durable: true,
   shared: true,
   writeLanes: 2,
   hints: true,
 };
 /** Of a SQLite file, which has one writer. */
-export const FILE: StoreCapabilities = {
+export const FILE: DatabaseCapabilities = {
   durable: true,
   shared: true,
   writeLanes: 1,
   hints: false,
 };
 /** Of a database that ends with its only handle. */
-export const IN_MEMORY: StoreCapabilities = {
+export const IN_MEMORY: DatabaseCapabilities = {
   durable: false,
   shared: false,
   writeLanes: 1,
@@ -102,15 +106,6 @@ function requireUsable(driver: SqliteDriver): SqliteDriver {
     throw new UnsupportedHandleError({ received: 'a database that is opened read-only', todo });
   }
   return driver;
-}
-
-/** Absolute path of the database file; empty for a database in memory or in a temporary file. */
-function fileOf(driver: SqliteDriver): string {
-  const databases = driver.pragma('database_list') as readonly {
-    readonly name: string;
-    readonly file: string;
-  }[];
-  return databases.find(({ name }) => name === 'main')?.file ?? '';
 }
 
 /** A few words for a value that was handed over in place of a handle. */

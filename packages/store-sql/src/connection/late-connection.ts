@@ -1,9 +1,5 @@
 /** A connection for a store that is made before its ORM has connected: the driver is asked for at the first use. */
-import type {
-  HintListener,
-  SettingFinding,
-  StoreCapabilities,
-} from '@dudousxd/nestjs-durable-core';
+import type { HintListener, SettingFinding } from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
 import { StoreClosedError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
@@ -40,7 +36,7 @@ export function lateConnection(late: LateDriver, options: ConnectionOptions): Co
   return { executor, capabilities: capabilitiesOf(dialect, database) };
 }
 
-function capabilitiesOf(dialect: Dialect, database: unknown): StoreCapabilities {
+function capabilitiesOf(dialect: Dialect, database: unknown): Connection['capabilities'] {
   if (dialect.name !== 'sqlite') return SERVER;
   return isMemoryName(database) ? IN_MEMORY : FILE;
 }

@@ -1,16 +1,16 @@
 import { describeTransactionConformance } from '@dudousxd/nestjs-durable-testing';
+import { PostgresOrms } from 'store-fixtures';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
-import { PostgresDatabase } from '../postgres-fixture.js';
-import { createPostgresTransactions } from './postgres-transactions.js';
+import { openPostgres } from './open.js';
 
 const server = inject('postgresUrl');
 
 describe.skipIf(server === undefined)('PostgreSQL', () => {
-  const database = new PostgresDatabase(server ?? '');
-  beforeAll(() => database.create());
-  afterAll(() => database.drop());
+  const orms = new PostgresOrms(server ?? '', openPostgres);
+  beforeAll(() => orms.create());
+  afterAll(() => orms.drop());
 
   describeTransactionConformance('drizzle on PostgreSQL', {
-    create: () => createPostgresTransactions(database),
+    create: () => orms.createFixture(),
   });
 });
