@@ -8,37 +8,47 @@ export interface OpenWait {
   readonly position: number;
 }
 
-/** An open wait, as it stands in its token's line. */
-export interface WaitLineRow {
-  readonly run_id: string;
-  readonly position: number;
-  readonly deadline: number | null;
-}
+/** A row of one of the two lines of a mailbox: an open wait, or a payload that nobody has consumed. */
+export type LineRow =
+  | {
+      readonly kind: 0;
+      /** The run that waits. */
+      readonly id: string;
+      /** Of the wait in its run. */
+      readonly number: number;
+      /** The deadline. */
+      readonly time: number | null;
+    }
+  | {
+      readonly kind: 1;
+      readonly id: string;
+      /** Its place in the order of acceptance. */
+      readonly number: number;
+      /** When it was accepted. */
+      readonly time: number;
+    };
 
-/** A payload that nobody has consumed, as it stands in its token's line. */
-export interface PayloadLineRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly accepted_at: number;
-}
-
-/** `[namespace, token, limit]` */
-export const WAITS_IN_LINE = query<WaitLineRow>(
-  'waitsInLine',
-  'select run_id, position, deadline from durable_waits where namespace = ? and token = ? order by line_no limit ?',
+/**
+ * `[namespace, token, limit, namespace, token, namespace, token, now, limit]`. The first rows of both lines of a mailbox, in
+ * their order; payloads only where somebody waits. One statement, so that both are seen at one moment: a pair that is
+ * consumed between two statements would move all matches by one.
+ */
+export const LINES = query<LineRow>(
+  'lines',
+  'select l.kind, l.id, l.number, l.time from (' +
+    'select * from (select 0 as kind, line_no as place, run_id as id, position as number, deadline as time ' +
+    'from durable_waits where namespace = ? and token = ? order by line_no limit ?) l ' +
+    'union all ' +
+    'select * from (select 1 as kind, seq as place, id, seq as number, accepted_at as time from durable_signals ' +
+    'where exists (select 1 from durable_waits where namespace = ? and token = ?) ' +
+    'and namespace = ? and token = ? and consumed = 0 and expires_at > ? order by seq limit ?) l' +
+    ') l order by l.kind, l.place',
 );
 
-/** `[namespace, token, now, limit]` */
-export const PAYLOADS_IN_LINE = query<PayloadLineRow>(
-  'payloadsInLine',
-  'select seq, id, accepted_at from durable_signals ' +
-    'where namespace = ? and token = ? and consumed = 0 and expires_at > ? order by seq limit ?',
-);
-
-/** `[seq]` */
+/** `[seq]`. None once it has been consumed. */
 export const PAYLOAD_TEXT = query<{ readonly payload: string }>(
   'payloadText',
-  'select payload from durable_signals where seq = ?',
+  'select payload from durable_signals where seq = ? and consumed = 0',
 );
 
 /** `[namespace, token, now]`. Oldest first. */

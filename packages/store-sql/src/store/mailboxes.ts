@@ -12,12 +12,7 @@ import {
   type WaitInLine,
 } from '@dudousxd/nestjs-durable-core';
 import { lock, rowsOfEach, type Script } from '../sql/script.js';
-import {
-  PAYLOADS_IN_LINE,
-  type PayloadLineRow,
-  WAITS_IN_LINE,
-  type WaitLineRow,
-} from '../statements/signals.js';
+import { LINES, type LineRow } from '../statements/signals.js';
 import type { Woken } from './transition.js';
 
 /** A mailbox: a token of a namespace. */
@@ -92,26 +87,19 @@ export class Mailboxes {
   *#match(refs: readonly TokenRef[]): Script<void> {
     let open = refs;
     for (let size = FIRST_PAGE; open.length > 0; size *= PAGE_GROWTH) {
-      const waits = yield* rowsOfEach(
-        WAITS_IN_LINE,
-        open.map(({ namespace, token }) => [namespace, token, size]),
+      const lines = yield* rowsOfEach(
+        LINES,
+        open.map(({ namespace, token }) => {
+          const ref = [namespace, token];
+          return [...ref, size, ...ref, ...ref, this.#now, size];
+        }),
       );
-      // Without a wait there is nothing to match, however many payloads lie there.
-      const waited = open.filter((_, i) => (waits[i]?.length ?? 0) > 0);
-      const payloads = yield* rowsOfEach(
-        PAYLOADS_IN_LINE,
-        waited.map(({ namespace, token }) => [namespace, token, this.#now, size]),
-      );
-      const payloadsOf = new Map(waited.map((ref, i) => [ref, payloads[i] ?? []]));
-      open = open.filter((ref, i) => {
-        const lines = { waits: waits[i] ?? [], payloads: payloadsOf.get(ref) ?? [], size };
-        return !this.#keepIfWhole(ref, lines);
-      });
+      open = open.filter((ref, i) => !this.#keepIfWhole(ref, toLines(lines[i] ?? [], size)));
     }
   }
 
   #keepIfWhole(ref: TokenRef, lines: Lines): boolean {
-    const matches = matchSignals(lines.waits.map(toWait), lines.payloads.map(toPayload));
+    const matches = matchSignals(lines.waits, lines.payloads);
     if (!isWhole(lines, matches)) return false;
     this.#matches.set(tokenKey(ref), matches);
     return true;
@@ -132,8 +120,8 @@ export function tokenKey({ namespace, token }: TokenRef): string {
 }
 
 interface Lines {
-  readonly waits: readonly WaitLineRow[];
-  readonly payloads: readonly PayloadLineRow[];
+  readonly waits: readonly WaitInLine[];
+  readonly payloads: readonly LinedPayload[];
   /** How many rows of each were asked for. */
   readonly size: number;
 }
@@ -147,10 +135,13 @@ function isWhole({ waits, payloads, size }: Lines, matches: readonly TokenMatch[
   return payloads.length < size && matches.length === payloads.length;
 }
 
-function toWait({ run_id, position, deadline }: WaitLineRow): WaitInLine {
-  return { runId: run_id, position, deadline };
-}
-
-function toPayload({ seq, id, accepted_at }: PayloadLineRow): LinedPayload {
-  return { seq, id, acceptedAt: accepted_at };
+function toLines(rows: readonly LineRow[], size: number): Lines {
+  const waits: WaitInLine[] = [];
+  const payloads: LinedPayload[] = [];
+  for (const row of rows) {
+    const { id, number } = row;
+    if (row.kind === 0) waits.push({ runId: id, position: number, deadline: row.time });
+    else payloads.push({ seq: number, id, acceptedAt: row.time });
+  }
+  return { waits, payloads, size };
 }

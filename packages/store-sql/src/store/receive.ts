@@ -81,11 +81,15 @@ function* receiveSignals(
     PAYLOAD_TEXT,
     all.map(({ match }) => [match.payload.seq]),
   );
-  const payloadOf = new Map(all.map(({ match }, i) => [match, texts[i]?.payload ?? '']));
+  const payloadOf = new Map(all.map(({ match }, i) => [match, texts[i]?.payload]));
   return matched.map((waits) =>
     [...waits]
       .sort((a, b) => a.match.wait.position - b.match.wait.position)
-      .map(({ wait, match }) => toSignal(wait, match, payloadOf.get(match) ?? '')),
+      .flatMap(({ wait, match }) => {
+        const payload = payloadOf.get(match);
+        // Where the tokens are not locked, the line may have moved on: the payload has gone to another run.
+        return payload === undefined ? [] : [toSignal(wait, match, payload)];
+      }),
   );
 }
 
