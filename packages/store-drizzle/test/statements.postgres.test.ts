@@ -8,8 +8,9 @@ import { DrizzleStateStore } from '../src/index.js';
 const server = inject('postgresUrl');
 
 const BEGIN =
-  'begin isolation level read committed; set local lock_timeout = 10000; set local statement_timeout = 30000; ' +
-  'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now';
+  "begin isolation level read committed; select set_config('lock_timeout', '10000', true) as lock_timeout, " +
+  "set_config('statement_timeout', '30000', true) as statement_timeout, " +
+  'floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now';
 
 function newRun(id: string): NewRun {
   return {

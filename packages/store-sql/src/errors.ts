@@ -69,11 +69,21 @@ export class UnsupportedHandleError extends DurableError<{ readonly received: st
   /**
    * @param received what it is, in words
    * @param todo what to pass instead, as a sentence
+   * @param cause the error that showed it, if it was one
    */
-  constructor({ received, todo }: { readonly received: string; readonly todo: string }) {
+  constructor({
+    received,
+    todo,
+    cause,
+  }: {
+    readonly received: string;
+    readonly todo: string;
+    readonly cause?: unknown;
+  }) {
     super(`The store cannot work on ${received}. ${todo}`, {
       code: 'UNSUPPORTED_HANDLE',
       fields: { received },
+      cause,
     });
   }
 }

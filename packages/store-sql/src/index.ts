@@ -4,10 +4,19 @@ export {
   connectionOver,
   DRIVER_NAMES,
   describeHandle,
+  FILE,
+  fileExecutor,
   isNativeDriver,
   type NativeDriver,
+  SERVER,
+  type SqliteDriverClass,
 } from './connection/connection.js';
-export { type LateDriver, lateConnection } from './connection/late-connection.js';
+export {
+  type LateDriver,
+  LateExecutor,
+  type LateExecutorOptions,
+  lateConnection,
+} from './connection/late-connection.js';
 export type { ColumnKind, Dialect } from './dialect/dialect.js';
 export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';
@@ -39,10 +48,11 @@ export {
   type PgSend,
   sendOver,
 } from './postgres/driver.js';
-export { PoolLink, type PostgresLink } from './postgres/link.js';
+export { PoolLink, type PostgresLink, type TransactionKind } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { hintStatement } from './postgres/postgres-hints.js';
 export { PostgresSession, type SessionOptions } from './postgres/postgres-session.js';
+export type { ColumnType, Index, Table } from './schema/definition.js';
 export { migrateSchema, verifySchema } from './schema/migrate.js';
 export {
   COUNT_UNFINISHED_RUNS,
@@ -52,6 +62,7 @@ export {
   SCHEMA_VERSION,
   schemaSql,
 } from './schema/migrations.js';
+export { durableSchema } from './schema/tables.js';
 export type { FailureKind, SqlExecutor } from './sql/executor.js';
 export { type HintBus, noHints } from './sql/hints.js';
 export type { MaybePromise } from './sql/maybe-promise.js';

@@ -35,7 +35,8 @@ export interface Connection {
   readonly capabilities: DatabaseCapabilities;
 }
 
-type SqliteDriverClass = new (
+/** The class that `better-sqlite3` exports. */
+export type SqliteDriverClass = new (
   file: string,
   options: { readonly timeout: number; readonly fileMustExist: boolean },
 ) => SqliteDriver;
@@ -89,11 +90,19 @@ function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Con
     return { executor: new SqliteExecutor({ ...options, connect }), capabilities: IN_MEMORY };
   }
   const Driver = shared.constructor as SqliteDriverClass;
+  return { executor: fileExecutor({ file, Driver }, options), capabilities: FILE };
+}
+
+/** Works on a handle of its own, which is opened at the first use. The file has to be there by then. */
+export function fileExecutor(
+  { file, Driver }: { readonly file: string; readonly Driver: SqliteDriverClass },
+  options: ConnectionOptions,
+): SqlExecutor {
   const connect = () => ({
     driver: new Driver(file, { timeout: 0, fileMustExist: true }),
     owned: true,
   });
-  return { executor: new SqliteExecutor({ ...options, connect }), capabilities: FILE };
+  return new SqliteExecutor({ ...options, connect });
 }
 
 function requireUsable(driver: SqliteDriver): SqliteDriver {

@@ -46,11 +46,13 @@ function isMemoryName(database: unknown): boolean {
   return typeof database === 'string' && ['', ':memory:'].includes(database.trim());
 }
 
-interface LateExecutorOptions extends Pick<SqlExecutor, 'dialect' | 'clock'> {
+export interface LateExecutorOptions extends Pick<SqlExecutor, 'dialect' | 'clock'> {
+  /** Is called again at the next use when it has failed. */
   readonly connect: () => Promise<SqlExecutor>;
 }
 
-class LateExecutor implements SqlExecutor {
+/** Asks for the executor that does the work at the first use. */
+export class LateExecutor implements SqlExecutor {
   readonly dialect: Dialect;
   readonly clock: (() => number) | null;
   readonly hints: HintBus = {

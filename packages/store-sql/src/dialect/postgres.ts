@@ -22,7 +22,7 @@ export const postgres: Dialect = {
   },
   clustered: '',
   partialIndexes: true,
-  lockSchema: [`select pg_advisory_xact_lock(${SCHEMA_LOCK})`],
+  lockSchema: [`select pg_advisory_xact_lock(${SCHEMA_LOCK})::text`],
   listTables:
     "select c.relname as name from pg_class c where c.relkind in ('r', 'p') and pg_table_is_visible(c.oid)",
   forUpdate: (alias) => ` for no key update of ${alias}`,

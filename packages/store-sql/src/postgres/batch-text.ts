@@ -8,13 +8,13 @@
 
 import type { ColumnKind, Dialect } from '../dialect/dialect.js';
 import { conflictClause } from '../dialect/postgres.js';
-import { schemaTable, tablesV1 } from '../schema/tables.js';
+import { durableSchema } from '../schema/tables.js';
 import type { Delete, Insert, Params, Query, Statement, Update } from '../sql/statement.js';
 
 /** The column of a query's answer that says for which row of parameters it is. */
 export const ROW_NUMBER = 'param_row';
 
-const tables = new Map([schemaTable, ...tablesV1].map((table) => [table.name, table]));
+const tables = new Map(durableSchema.map((table) => [table.name, table]));
 
 /** The text for a list of rows, and its parameters: one array for each of the rows' columns. */
 export function batchOf(

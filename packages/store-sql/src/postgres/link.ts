@@ -11,6 +11,12 @@ import {
 import { maxConnectionsOf, type OwnClient, ownClientsOf } from './own-client.js';
 import { PreparedStatements } from './prepared.js';
 
+/** A kind of transactions: the statement that opens one, and its level by the name that interfaces use. */
+export interface TransactionKind {
+  readonly begin: string;
+  readonly isolationLevel: 'ReadCommitted' | 'RepeatableRead';
+}
+
 export interface PostgresLink {
   /** Makes clients beside those that are lent; null where nobody can say how. */
   readonly createClient: (() => OwnClient) | null;
@@ -21,11 +27,10 @@ export interface PostgresLink {
   /**
    * Runs the work in a transaction: committed when it resolves, rolled back when it rejects.
    *
-   * @param begin the statement that opens it
    * @param work is given what it has to send first: `begin`, if the transaction is not open yet
    */
   transaction<T>(
-    begin: string,
+    kind: TransactionKind,
     work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T>;
 }
@@ -68,7 +73,7 @@ export class PoolLink implements PostgresLink {
   }
 
   async transaction<T>(
-    begin: string,
+    { begin }: TransactionKind,
     work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T> {
     const client = await this.#pool.connect();

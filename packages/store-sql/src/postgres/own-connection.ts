@@ -8,6 +8,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type PgSend, sendOver } from './driver.js';
+import type { TransactionKind } from './link.js';
 import type { OwnClient, PgNotification } from './own-client.js';
 
 export interface OwnConnectionOptions {
@@ -91,7 +92,7 @@ export class OwnConnection {
    * @throws OwnConnectionLost as `run`; what the work throws
    */
   transaction<T>(
-    begin: string,
+    { begin }: TransactionKind,
     work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T> {
     return this.run(async (send) => {

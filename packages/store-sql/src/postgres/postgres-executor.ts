@@ -14,7 +14,7 @@ import { first, type Script } from '../sql/script.js';
 import type { Params, Query } from '../sql/statement.js';
 import { connectionFindings } from './connection-findings.js';
 import { isLockTimeout, isRefusal, isRetryable, isUnavailable, type PgSend } from './driver.js';
-import type { PostgresLink } from './link.js';
+import type { PostgresLink, TransactionKind } from './link.js';
 import { CHANNEL_NAME, PostgresHints } from './postgres-hints.js';
 import { PostgresSession } from './postgres-session.js';
 
@@ -36,20 +36,19 @@ const URGENT_LOCK_TIMEOUT_MS = 2_000;
 /** The server is asked first: when it does not answer, the connection is dead. */
 const CONNECTION_MARGIN_MS = 5_000;
 
-interface TransactionKind {
-  readonly begin: string;
+interface OwnKind extends TransactionKind {
   /** Of this transaction alone. */
-  readonly settings: readonly string[];
+  readonly settings: Readonly<Record<string, number>>;
 }
 
 export class PostgresExecutor implements SqlExecutor {
   readonly dialect: Dialect = postgres;
   readonly clock: (() => number) | null;
   readonly #link: PostgresLink;
-  readonly #writing: TransactionKind;
-  readonly #reading: TransactionKind;
+  readonly #writing: OwnKind;
+  readonly #reading: OwnKind;
   readonly #texts = new WeakMap<Query<unknown>, string>();
-  readonly #urgent: TransactionKind;
+  readonly #urgent: OwnKind;
   readonly #own: PostgresHints | null;
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -59,18 +58,19 @@ export class PostgresExecutor implements SqlExecutor {
     const statementTimeoutMs = busyTimeoutMs + STATEMENT_MARGIN_MS;
     this.clock = now ?? null;
     this.#link = connect(statementTimeoutMs + CONNECTION_MARGIN_MS);
-    const limit = `set local statement_timeout = ${statementTimeoutMs}`;
     this.#writing = {
       begin: 'begin isolation level read committed',
-      settings: [`set local lock_timeout = ${busyTimeoutMs}`, limit],
+      isolationLevel: 'ReadCommitted',
+      settings: { lock_timeout: busyTimeoutMs, statement_timeout: statementTimeoutMs },
     };
     this.#urgent = {
-      begin: this.#writing.begin,
-      settings: [`set local lock_timeout = ${URGENT_LOCK_TIMEOUT_MS}`, limit],
+      ...this.#writing,
+      settings: { ...this.#writing.settings, lock_timeout: URGENT_LOCK_TIMEOUT_MS },
     };
     this.#reading = {
       begin: 'begin isolation level repeatable read, read only',
-      settings: [limit],
+      isolationLevel: 'RepeatableRead',
+      settings: { statement_timeout: statementTimeoutMs },
     };
     const { createClient } = this.#link;
     const readChannel = () => this.read(hintChannel);
@@ -138,12 +138,12 @@ export class PostgresExecutor implements SqlExecutor {
 
   #transaction<T>(
     link: Pick<PostgresLink, 'transaction'>,
-    { begin, settings }: TransactionKind,
+    kind: OwnKind,
     script: () => Script<T>,
   ): Promise<T> {
-    return link.transaction(begin, async (send, opening) => {
+    return link.transaction(kind, async (send, opening) => {
       const session = this.#session(send);
-      await session.begin([...opening, ...settings]);
+      await session.begin(opening, kind.settings);
       return await session.run(script());
     });
   }

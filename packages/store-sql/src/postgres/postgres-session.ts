@@ -9,10 +9,10 @@ import type { PgAnswer, PgSend } from './driver.js';
 const TOKEN_LOCKS = 7_202_611;
 
 const LOCK_NAMES =
-  `select pg_advisory_xact_lock(${TOKEN_LOCKS}, l.hash) from ` +
+  `select pg_advisory_xact_lock(${TOKEN_LOCKS}, l.hash)::text from ` +
   '(select distinct hashtext(i.name) as hash from unnest($1::text[]) as i(name) order by 1) l';
 
-const CLOCK = 'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now';
+const NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
 
 type Row = Readonly<Record<string, unknown>>;
 type Each = { readonly statement: Statement; readonly params: readonly Params[] };
@@ -39,16 +39,23 @@ export class PostgresSession {
     this.#now = now;
   }
 
-  /** Begins a transaction, and asks for the time on the way: most scripts want it first. */
-  async begin(statements: readonly string[]): Promise<void> {
-    if (this.#now) {
-      await this.#send(statements.join('; '));
-      return;
-    }
-    const answers: unknown = await this.#send([...statements, CLOCK].join('; '));
-    // Several statements without parameters have an answer each.
-    const last = Array.isArray(answers) ? (answers.at(-1) as PgAnswer | undefined) : undefined;
-    if (last) this.#startedAt = this.#readTime(last);
+  /**
+   * Makes settings of this transaction, and asks for the time on the way: most scripts want it first.
+   *
+   * @param opening what has to be sent before
+   */
+  async begin(
+    opening: readonly string[],
+    settings: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    const parts = Object.entries(settings).map(
+      ([name, value]) => `set_config('${name}', '${value}', true) as ${name}`,
+    );
+    if (!this.#now) parts.push(`${NOW} as now`);
+    const answer: unknown = await this.#send([...opening, `select ${parts.join(', ')}`].join('; '));
+    // Several statements have an answer each.
+    const last = Array.isArray(answer) ? answer.at(-1) : answer;
+    if (!this.#now) this.#startedAt = this.#readTime(last as PgAnswer);
   }
 
   /** Runs a script in the transaction. */
@@ -84,7 +91,7 @@ export class PostgresSession {
   async #time(): Promise<number> {
     if (this.#now) return this.#neverBack(this.#now());
     const known = this.#startedAt;
-    if (known === undefined) return this.#readTime(await this.#send(CLOCK));
+    if (known === undefined) return this.#readTime(await this.#send(`select ${NOW} as now`));
     this.#startedAt = undefined;
     return known;
   }

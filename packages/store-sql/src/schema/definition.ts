@@ -2,8 +2,9 @@
 import type { ColumnKind, Dialect } from '../dialect/dialect.js';
 
 /** A column: its kind, with `?` at the end where it may be null. */
-type ColumnType = ColumnKind | `${Exclude<ColumnKind, 'serial'>}?`;
+export type ColumnType = ColumnKind | `${Exclude<ColumnKind, 'serial'>}?`;
 
+/** What the statements of a table are made of. */
 export interface Table {
   readonly name: string;
   readonly columns: Readonly<Record<string, ColumnType>>;
@@ -14,7 +15,8 @@ export interface Table {
   readonly indexes?: readonly Index[];
 }
 
-interface Index {
+/** Belongs to a table. Where a database cannot limit it to rows, it has them all. */
+export interface Index {
   readonly name: string;
   readonly columns: readonly string[];
   readonly unique?: boolean;

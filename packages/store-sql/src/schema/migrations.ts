@@ -4,7 +4,7 @@
  */
 import type { Dialect } from '../dialect/dialect.js';
 import { createTable } from './definition.js';
-import { schemaTable, tablesV1 } from './tables.js';
+import { durableSchema, schemaTable, tablesV1 } from './tables.js';
 
 export interface Migration {
   readonly version: number;
@@ -34,7 +34,7 @@ export const migrations: readonly Migration[] = [
 export const SCHEMA_VERSION = migrations.reduce((max, { version }) => Math.max(max, version), 0);
 
 /** The tables of this release, for tools that have to be told which tables are not theirs. */
-export const durableTables: readonly string[] = [schemaTable, ...tablesV1].map(({ name }) => name);
+export const durableTables: readonly string[] = durableSchema.map(({ name }) => name);
 
 /** A query for `n`, the number of runs that have not ended. */
 export const COUNT_UNFINISHED_RUNS =

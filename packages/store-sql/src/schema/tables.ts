@@ -247,3 +247,6 @@ export const tablesV1: readonly Table[] = [
   workers,
   workflows,
 ];
+
+/** The tables as this release has them. */
+export const durableSchema: readonly Table[] = [schemaTable, ...tablesV1];
