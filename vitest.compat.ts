@@ -8,6 +8,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     globalSetup: [join(import.meta.dirname, 'scripts/services/vitest-setup.mjs')],
     provide: { testServices: ['postgres'] },
     include: ['{compat,examples}/*/test/**/*.test.{ts,mts}'],

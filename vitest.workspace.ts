@@ -5,6 +5,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const packagesDir = join(import.meta.dirname, 'packages');
 
 const servicesDir = join(import.meta.dirname, 'scripts/services');
+const serviceSetup = join(servicesDir, 'vitest-setup.mjs');
 
 /** `orders.postgres.test.ts` is tested with a PostgreSQL, `orders.mariadb.mysql.test.ts` with both of these. */
 const SERVICE = '{postgres,mariadb,mysql,redis}';
@@ -54,13 +55,16 @@ function projectsOf(
       name: services === '' ? name : `${name}:${services.slice(0, -1)}`,
       include: include.map((pattern) => pattern.replace('*.test', `*.${services}test`)),
       exclude: include.map((pattern) => pattern.replace('*.test', `*.${SERVICE}.${services}test`)),
-      ...(services === '' ? {} : withServers(services.slice(0, -1).split('.'))),
+      globalSetup: [...ownSetup(root), ...(services === '' ? [] : [serviceSetup])],
+      provide: { testServices: services.split('.').slice(0, -1) },
     },
   }));
 }
 
-function withServers(testServices: readonly string[]) {
-  return { globalSetup: [join(servicesDir, 'vitest-setup.mjs')], provide: { testServices } };
+/** What has to be there before the tests of a folder are loaded. */
+function ownSetup(root: string): string[] {
+  const file = join(root, 'test/global-setup.mjs');
+  return existsSync(file) ? [file] : [];
 }
 
 /** After everything else, and one file at a time: its processes need the whole machine, and so do timing tests. */

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { WorkflowService } from '@dudousxd/nestjs-durable';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { NestFactory } from '@nestjs/core';
+import { Client } from 'pg';
 
 const [, , project = ''] = process.argv;
 const url = pathToFileURL(join(resolve(project), 'dist/src/app.module.js'));
@@ -15,6 +16,12 @@ const { AppModule } = await import(url.href);
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
 // What the page leaves to the reader: the tables of the application. Those of the store have to stay.
 if (project.endsWith('mikro-orm')) await app.get(MikroORM).schema.update();
+if (project.endsWith('prisma')) {
+  const client = new Client({ connectionString: process.env.DATABASE_URL });
+  await client.connect();
+  await client.query('create table orders (id text primary key, total integer not null)');
+  await client.end();
+}
 
 const workflows = app.get(WorkflowService);
 const { runId } = await workflows.start('checkout', { id: 'o-1', total: 25 });

@@ -10,9 +10,10 @@
  * - `wrap=service`: the inside of an async function; `workflows` is there, a `WorkflowService`.
  * - `wrap=class`: members of a provider class, which is exported as `Snippet`.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Fence, fromRoot, type Page } from './page.js';
+import { generatePrismaClient } from './prisma.js';
 
 /** Where the projects are written: inside this package, so that they find its dependencies. */
 const PROJECTS = join(import.meta.dirname, '../dist/pages');
@@ -37,6 +38,7 @@ export function writeProject(page: Page, parent = PROJECTS): string {
     mkdirSync(dirname(join(dir, name)), { recursive: true });
     writeFileSync(join(dir, name), text);
   }
+  if (existsSync(join(dir, 'prisma.config.ts'))) generatePrismaClient(dir);
   return dir;
 }
 

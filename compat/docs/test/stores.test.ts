@@ -14,7 +14,7 @@ const PROJECTS = join(ROOT, 'compat/docs/dist/stores');
 const server = inject('postgresUrl');
 
 describe.skipIf(server === undefined)('on PostgreSQL', () => {
-  it.each(['docs/stores/mikro-orm.md', 'docs/stores/typeorm.md'])(
+  it.each(['docs/stores/mikro-orm.md', 'docs/stores/prisma.md', 'docs/stores/typeorm.md'])(
     'the module of %s runs',
     async (path) => {
       const project = writeProject(readPage(path), PROJECTS);

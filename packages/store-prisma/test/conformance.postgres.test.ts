@@ -1,0 +1,21 @@
+import { describeStoreConformance } from '@dudousxd/nestjs-durable-testing';
+import { PostgresFixtures } from 'store-fixtures';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { openWithoutPool, openWithPool } from './open.js';
+
+const server = inject('postgresUrl');
+
+describe.skipIf(server === undefined).each([
+  ['Prisma with its pool on PostgreSQL', openWithPool],
+  ['Prisma without its pool on PostgreSQL', openWithoutPool],
+])('%s', (name, open) => {
+  const fixtures = new PostgresFixtures(server ?? '', open);
+  beforeAll(() => fixtures.create());
+  afterAll(() => fixtures.drop());
+
+  describeStoreConformance(name, {
+    create: () => fixtures.createFixture(),
+    injectsFaults: true,
+    randomSequences: 20,
+  });
+});
