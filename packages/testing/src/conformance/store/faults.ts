@@ -123,7 +123,12 @@ export function describeFaults({ create, injectsFaults = false }: StoreFactory):
       );
     }
 
-    test('commit (batch): each turn all or nothing, and the next try succeeds', () =>
-      atEachStatement(tryBatchWithFault));
+    test(
+      'commit (batch): each turn all or nothing, and the next try succeeds',
+      {
+        timeout: 60_000,
+      },
+      () => atEachStatement(tryBatchWithFault),
+    );
   });
 }
