@@ -9,6 +9,17 @@ export interface Figure {
   readonly method: string;
 }
 
+export type Goal = { readonly atLeast: number } | { readonly atMost: number } | undefined;
+
+/** A figure that is held against a goal, where there is one. */
+export function judged(figure: Omit<Figure, 'goal' | 'holds'>, goal: Goal): Figure {
+  if (goal === undefined) return figure;
+  const { value } = figure;
+  return 'atLeast' in goal
+    ? { ...figure, goal: `>= ${goal.atLeast.toLocaleString('en')}`, holds: value >= goal.atLeast }
+    : { ...figure, goal: `<= ${goal.atMost.toLocaleString('en')}`, holds: value <= goal.atMost };
+}
+
 export function printTable(figures: readonly Figure[]): void {
   const rows = figures.map(({ name, value, unit, goal, holds }) => [
     name,

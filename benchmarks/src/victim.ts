@@ -4,7 +4,7 @@ import { DurableEngine } from '@dudousxd/nestjs-durable-core';
 import { DrizzleStateStore } from '@dudousxd/nestjs-durable-store-drizzle';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { registerWorkloads } from './world.js';
+import { registerWorkloads } from './workloads.js';
 
 const [folder = '', runs = '0', lease = '2000'] = process.argv.slice(2);
 const store = new DrizzleStateStore(

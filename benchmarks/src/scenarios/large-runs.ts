@@ -1,5 +1,6 @@
+import { median, runOnce } from '../measure.js';
 import type { Figure } from '../report.js';
-import { median, runOnce, World } from '../world.js';
+import { World } from '../world.js';
 
 const LENGTHS = [500, 1_000, 2_000, 10_000] as const;
 const ROUNDS = 3;
@@ -42,7 +43,7 @@ export async function largeRuns(): Promise<readonly Figure[]> {
   return figures;
 }
 
-async function measure(task: () => Promise<void>): Promise<number> {
+async function measure(task: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const began = performance.now();

@@ -1,6 +1,7 @@
+import { percentile, runOnce } from '../measure.js';
 import { RawLoop } from '../raw.js';
 import type { Figure } from '../report.js';
-import { percentile, runOnce, World } from '../world.js';
+import { World } from '../world.js';
 
 const SAMPLES = 300;
 const STEPS = 5;

@@ -1,5 +1,6 @@
+import { closedLoop, heapInUse, runOnce } from '../measure.js';
 import type { Figure } from '../report.js';
-import { closedLoop, heapInUse, runOnce, World } from '../world.js';
+import { World } from '../world.js';
 
 const SLEEPERS = 10_000;
 const ASLEEP_MS = 25_000;

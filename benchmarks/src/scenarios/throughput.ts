@@ -1,6 +1,7 @@
+import { closedLoop, median, runOnce } from '../measure.js';
 import { RawLoop } from '../raw.js';
 import type { Figure } from '../report.js';
-import { closedLoop, median, runOnce, World } from '../world.js';
+import { World } from '../world.js';
 
 const RUNS = 2_000;
 const STEPS = 5;

@@ -1,0 +1,24 @@
+import { DrizzleStateStore } from '@dudousxd/nestjs-durable-store-drizzle';
+import Database from 'better-sqlite3';
+import { drizzle as drizzleOnSqlite } from 'drizzle-orm/better-sqlite3';
+import { drizzle as drizzleOnPg } from 'drizzle-orm/node-postgres';
+import { Pool } from 'pg';
+import type { OpenStore, Orm } from './orm.js';
+
+export const drizzle: Orm = {
+  name: 'drizzle',
+  title: 'Drizzle',
+  open: { sqlite: onSqlite, postgres: onPostgres },
+};
+
+async function onSqlite(file: string): Promise<OpenStore> {
+  const client = new Database(file);
+  const store = new DrizzleStateStore(drizzleOnSqlite({ client }));
+  return { store, close: async () => void client.close() };
+}
+
+async function onPostgres(url: string): Promise<OpenStore> {
+  const pool = new Pool({ connectionString: url });
+  const store = new DrizzleStateStore(drizzleOnPg(pool));
+  return { store, close: () => pool.end() };
+}

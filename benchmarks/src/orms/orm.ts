@@ -1,0 +1,16 @@
+/** How an application makes a store through an ORM. Adding one is a file beside this one, and a line in `index.ts`. */
+import type { StateStore } from '@dudousxd/nestjs-durable-core';
+import type { DatabaseName } from '../databases/database.js';
+
+export interface Orm {
+  readonly name: string;
+  readonly title: string;
+  /** By database, where the ORM has it: opens the ORM at the address, and a store on it. */
+  readonly open: Readonly<Partial<Record<DatabaseName, (address: string) => Promise<OpenStore>>>>;
+}
+
+export interface OpenStore {
+  readonly store: StateStore;
+  /** Ends what the application has opened; the store has been closed before. */
+  close(): Promise<void>;
+}
