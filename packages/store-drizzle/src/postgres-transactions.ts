@@ -28,8 +28,6 @@ export class PostgresTransactions implements OrmTransactions {
 
   async begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
     const client = await this.#pool.connect();
-    // An error between two statements comes as an event; the next statement fails by it.
-    client.on('error', ignore);
     let workError: unknown;
     try {
       const result = await sessionOn(this.#db, client).transaction(async (tx): Promise<T> => {
@@ -40,11 +38,11 @@ export class PostgresTransactions implements OrmTransactions {
           throw error;
         }
       });
-      giveBack(client);
+      client.release();
       return result;
     } catch (error) {
       // Any other error than the work's own comes from COMMIT, or from a ROLLBACK that failed.
-      if (error !== undefined && error === workError) giveBack(client);
+      if (error !== undefined && error === workError) client.release();
       else client.release(true);
       throw error;
     }
@@ -55,13 +53,6 @@ export class PostgresTransactions implements OrmTransactions {
     return { run: (script) => new PostgresSession({ send, now: this.#now }).run(script()) };
   }
 }
-
-function giveBack(client: PgClient): void {
-  client.release();
-  client.off('error', ignore);
-}
-
-function ignore(): void {}
 
 /** The client that a transaction runs on. */
 function clientOf(tx: unknown): Pick<PgClient, 'query'> {

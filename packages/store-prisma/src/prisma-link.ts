@@ -29,6 +29,8 @@ interface PostgresClient extends PrismaClientLike {
 }
 
 export class PrismaLink implements PostgresLink {
+  readonly createClient = null;
+  readonly maxConnections = null;
   readonly #client: PostgresClient;
   readonly #timeoutMs: number;
 
