@@ -1,9 +1,9 @@
 import { DurableEngine } from '@dudousxd/nestjs-durable-core';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Pool } from 'pg';
+import { PostgresDatabase } from 'store-fixtures';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DrizzleStateStore } from '../src/index.js';
-import { PostgresDatabase } from './postgres-fixture.js';
 
 const server = inject('postgresUrl');
 

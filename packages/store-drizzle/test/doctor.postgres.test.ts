@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Pool } from 'pg';
+import { PostgresDatabase } from 'store-fixtures';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { DrizzleStateStore } from '../src/index.js';
 import { describeDoctor } from './doctor-suite.js';
-import { PostgresDatabase } from './postgres-fixture.js';
 
 const server = inject('postgresUrl');
 

@@ -2,10 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { makeScratchFolder } from 'store-fixtures';
 import { describe } from 'vitest';
 import { DrizzleStateStore } from '../src/index.js';
 import { describeDoctor } from './doctor-suite.js';
-import { makeScratchFolder } from './scratch.js';
 
 describe('the doctor on SQLite', () => {
   describeDoctor(async () => {

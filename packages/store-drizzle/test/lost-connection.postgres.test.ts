@@ -2,9 +2,9 @@
 import { createServer, connect as dial, type Server } from 'node:net';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Pool } from 'pg';
+import { PostgresDatabase } from 'store-fixtures';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { DrizzleStateStore } from '../src/index.js';
-import { PostgresDatabase } from './postgres-fixture.js';
 
 const server = inject('postgresUrl');
 

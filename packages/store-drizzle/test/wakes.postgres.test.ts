@@ -2,9 +2,9 @@
 import { inputDigest, type NewRun, type Turn } from '@dudousxd/nestjs-durable-core';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { Pool, type PoolClient } from 'pg';
+import { PostgresDatabase } from 'store-fixtures';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { DrizzleStateStore } from '../src/index.js';
-import { PostgresDatabase } from './postgres-fixture.js';
 
 const server = inject('postgresUrl');
 

@@ -18,7 +18,7 @@ export interface Call<Row> {
  * The verbs of the hot path as one statement each, for databases where one statement can write to several tables. What
  * is not among their answers has not been written, and is for the verb's script.
  */
-export interface HotPath {
+interface HotPath {
   /** Ordinary turns (`isOrdinary`) of different runs. Answers with the places in the list of those that are written. */
   commit(turns: readonly Turn[], now: number | null): Call<{ readonly i: number }>;
   /** Runs that are due at once. Answers with the ids of those that are new, and when they were made. */

@@ -61,13 +61,13 @@ const CLEAR = ['ready', 'inbox', 'tasks'].map((table) => {
 });
 
 /** `[turns, events]` */
-export const APPEND_TURNS = query<WrittenTurn>(
+const APPEND_TURNS = query<WrittenTurn>(
   'appendTurns',
   `with ${[TURNS, OWN, HISTORY].join(',\n')}\nselect i from own`,
 );
 
 /** `[turns, events, now or null]`. As `APPEND_TURNS`, where some of the turns settle their runs. */
-export const APPEND_AND_SETTLE_TURNS = query<WrittenTurn>(
+const APPEND_AND_SETTLE_TURNS = query<WrittenTurn>(
   'appendAndSettleTurns',
   `with ${[TURNS, OWN, HISTORY, SETTLE, ...CLEAR].join(',\n')}\nselect i from own`,
 );

@@ -47,13 +47,13 @@ const RUNS =
   'order by t.i on conflict do nothing returning id, namespace, priority, worker, created_at)';
 
 /** `[now or null, runs]` */
-export const CREATE_OWNED_RUNS = query<NewRow>(
+const CREATE_OWNED_RUNS = query<NewRow>(
   'createOwnedRuns',
   `with ${CLOCK}, ${RUNS} select id, created_at from r`,
 );
 
 /** `[now or null, runs]`. As `CREATE_OWNED_RUNS`, for whoever claims them first. */
-export const CREATE_PENDING_RUNS = query<NewRow>(
+const CREATE_PENDING_RUNS = query<NewRow>(
   'createPendingRuns',
   `with ${CLOCK}, ${RUNS}, q as (insert into durable_ready (run_id, namespace, queue, priority, wake_at) ` +
     `select r.id, r.namespace, t.queue, r.priority, r.created_at from r join t on ${ID} = r.id ` +

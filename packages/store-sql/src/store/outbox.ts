@@ -78,6 +78,12 @@ function* inTurn(taken: readonly OutboxRow[]): Script<readonly OutboxRow[]> {
   return taken.filter((row) => !others.has(tokenKey(row)));
 }
 
-function toMessage({ namespace, token, signal_id: id, ttl_ms: ttlMs, payload }: OutboxRow): SignalMessage {
+function toMessage({
+  namespace,
+  token,
+  signal_id: id,
+  ttl_ms: ttlMs,
+  payload,
+}: OutboxRow): SignalMessage {
   return { namespace, token, id, ttlMs, payload };
 }

@@ -3,7 +3,7 @@ import type { Turn } from '@dudousxd/nestjs-durable-core';
 import { isPlain } from './turn-plan.js';
 
 /** Whether the turn only appends to its history and, perhaps, ends a run that nobody else may be concerned with. */
-export function isOrdinary(turn: Turn): boolean {
+function isOrdinary(turn: Turn): boolean {
   const { change, events } = turn;
   if (change !== null && (change.to !== 'settled' || change.hasChildren)) return false;
   if (!isPlain({ ...turn, change: null })) return false;
