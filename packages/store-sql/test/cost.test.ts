@@ -102,7 +102,9 @@ describe('what a call costs, in statements and rows', () => {
     expect(opened.driver.take().reduce((sum, { rows }) => sum + rows, 0)).toBeLessThan(50);
   });
 
-  test('a mailbox of 10,000 payloads is not read for a signal, a wait or a delivery', async () => {
+  test('a mailbox of 10,000 payloads is not read for a signal, a wait or a delivery', {
+    timeout: 60_000,
+  }, async () => {
     const token = 'commands';
     const early = Array.from({ length: 10_000 }, (_, i) => newSignal(token, `early-${i}`));
     await opened.store.signal(early);
