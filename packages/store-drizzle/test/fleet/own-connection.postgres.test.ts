@@ -1,5 +1,8 @@
 /** The connection that a store opens for itself: what it costs, and what happens when it is lost. */
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { DrizzleStateStore } from '../../src/index.js';
 import { Fleet, type Member, type MemberOptions, NO_POLL, newRunId, reaches } from './fleet.js';
 import { PostgresProxy } from './postgres-proxy.js';
 
@@ -73,6 +76,27 @@ describe.skipIf(server === undefined)(
       expect(count()).toBe(0);
       // Polls, boot and heartbeats are in it.
       expect(perStep).toBeLessThanOrEqual(0.3);
+    });
+
+    test('is not used where it would find the tables of another schema', async () => {
+      const pool = new Pool({ connectionString: fleet.url, max: 2 });
+      pool.on('connect', (client) => void client.query('set search_path to tenant'));
+      await pool.query('create schema tenant');
+      const store = new DrizzleStateStore(drizzle(pool));
+      onTestFinished(async () => {
+        await store.close();
+        await pool.end();
+      });
+      await store.migrate();
+      expect(await store.checkSettings()).toMatchObject([
+        { setting: 'LISTEN', value: expect.stringContaining('finds other tables') },
+      ]);
+      await store.heartbeat({ worker: 'w', namespace: 'tenant', leaseMs: 1_000, serves: [] });
+      const workers = 'select id from durable_workers where id = $1';
+      const { rows } = await pool.query(workers.replace('durable', 'tenant.durable'), ['w']);
+      expect(rows).toEqual([{ id: 'w' }]);
+      const others = await pool.query(workers.replace('durable', 'public.durable'), ['w']);
+      expect(others.rows).toEqual([]);
     });
 
     test('takes no slot of the pool, keeps no process alive, and ends with the store', async () => {

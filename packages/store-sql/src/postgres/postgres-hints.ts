@@ -39,6 +39,16 @@ export interface PostgresHintsOptions {
   readonly readChannel: () => Promise<string>;
 }
 
+/** The pool's clients have another search_path than its options say. */
+class OtherTablesError extends Error {
+  constructor() {
+    super(
+      "a connection with the pool's options finds other tables than its clients: " +
+        "set search_path in the pool's options (options: '-c search_path=…'), or for the role, not per client",
+    );
+  }
+}
+
 export class PostgresHints implements HintBus {
   readonly connection: OwnConnection;
   /** Whether something stands between process and server that LISTEN does not get through. */
@@ -81,8 +91,10 @@ export class PostgresHints implements HintBus {
   async #prepare(client: OwnClient): Promise<void> {
     this.#channel ??= await this.#options.readChannel();
     const send = sendOver(client);
-    const { rows } = await send('select pg_backend_pid() as pid');
-    const [row] = rows as readonly { readonly pid: number }[];
+    const { rows } = await send(`select pg_backend_pid() as pid, ${CHANNEL} as channel`);
+    const [row] = rows as readonly { readonly pid: number; readonly channel: string }[];
+    // Where a listener of the pool's sets it, a client of our own would work on the tables of others.
+    if (row?.channel !== this.#channel) throw new OtherTablesError();
     this.hasPooler = row?.pid !== client.processID;
     if (!this.hasPooler) await send(`listen ${this.#channel}`);
   }
