@@ -27,6 +27,8 @@ export interface WorkerLeaseOptions {
 
 /** Part of the lease that is kept back for the time between the check and the database. */
 const MARGIN = 0.1;
+/** Part of the pause between two heartbeats. */
+const JITTER = 0.2;
 
 export class WorkerLease {
   private readonly options: WorkerLeaseOptions;
@@ -67,7 +69,9 @@ export class WorkerLease {
     const untilFence = this.held
       ? Math.max(0, this.validUntil - clock.monotonic())
       : Number.POSITIVE_INFINITY;
-    const delay = Math.min(this.options.heartbeatMs, untilFence);
+    // Processes that were started together must not go on beating together.
+    const pauseMs = this.options.heartbeatMs * (1 - JITTER * this.options.runtime.ids.random());
+    const delay = Math.min(pauseMs, untilFence);
     this.timer = scheduler.setTimer(() => void this.tick(), delay);
   }
 

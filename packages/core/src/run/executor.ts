@@ -109,6 +109,7 @@ export class Executor {
     this.sweep = new TakeOverSweep({
       store,
       runtime,
+      clock,
       leaseMs: worker.leaseMs,
       maxCrashes: worker.maxCrashes,
       onTaken: () => {

@@ -130,6 +130,8 @@ export interface TakeOverResult {
   readonly taken: number;
   readonly blocked: number;
   readonly more: boolean;
+  /** Database time at which the next lease ends unless it is extended; null if there is none. */
+  readonly nextExpiryAt: number | null;
 }
 
 export interface HistoryRequest {

@@ -40,6 +40,12 @@ export const EXPIRED_WORKERS = query<{ readonly id: string }>(
     `order by w.registered_at, w.id${d.forUpdateSkipLocked('w')}`,
 );
 
+/** `[now]` */
+export const NEXT_EXPIRY = query<{ readonly lease_until: number }>(
+  'nextExpiry',
+  'select lease_until from durable_workers where dead_at is null and lease_until >= ? order by lease_until limit 1',
+);
+
 /** `[now, id]`. Only where the worker owns nothing any more. */
 export const BURY_WORKER = update('buryWorker', {
   table: 'durable_workers',

@@ -23,6 +23,7 @@ import {
   BURY_WORKER,
   EXPIRED_WORKERS,
   GET_WORKER,
+  NEXT_EXPIRY,
 } from '../statements/workers.js';
 import { begin, type Transition } from './transition.js';
 import { readyParams } from './wake.js';
@@ -67,7 +68,9 @@ export function* takeOver(request: TakeOverRequest): Script<TakeOverResult> {
     workers.map(({ id }) => [tx.now, id]),
   );
   const blocked = batch.filter((taken) => taken.delayMs === null).length;
-  return { taken: batch.length, blocked, more: lost.length > batch.length };
+  const next = yield* first(NEXT_EXPIRY, [tx.now]);
+  const nextExpiryAt = next?.lease_until ?? null;
+  return { taken: batch.length, blocked, more: lost.length > batch.length, nextExpiryAt };
 }
 
 /** What becomes of a run whose worker died. */

@@ -16,7 +16,7 @@ export function takeOver(tx: Transition, request: TakeOverRequest): TakeOverResu
     if (batch.length < lost.length) more = true;
     else tx.tables.workers.bury(worker.id, tx.now);
   }
-  return { taken, blocked, more };
+  return { taken, blocked, more, nextExpiryAt: tx.tables.workers.nextExpiry(tx.now) };
 }
 
 function takeFromDead(

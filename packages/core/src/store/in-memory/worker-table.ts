@@ -42,6 +42,14 @@ export class WorkerTable {
     return [...this.#rows.values()].filter((row) => row.deadAt !== null || row.leaseUntil < now);
   }
 
+  /** When the next lease ends; null if there is none. */
+  nextExpiry(now: number): number | null {
+    const held = [...this.#rows.values()].filter(
+      ({ deadAt, leaseUntil }) => deadAt === null && leaseUntil >= now,
+    );
+    return held.length === 0 ? null : Math.min(...held.map(({ leaseUntil }) => leaseUntil));
+  }
+
   /** What live workers announce, sorted. */
   served(namespace: string, now: number): string[] {
     const live = [...this.#rows.values()].filter(

@@ -66,6 +66,7 @@ export function describeCrashes(storeTest: StoreTest): void {
           taken: 1,
           blocked: 1,
           more: false,
+          nextExpiryAt: null,
         });
         const stuck = await bench.requireRun(id);
         const expected = {

@@ -56,7 +56,8 @@ export function describeWorkers(storeTest: StoreTest): void {
       await bench.heartbeat('w1', LEASE_MS);
       await bench.advance(LEASE_MS);
       const before = await dumpStore(bench.store);
-      expect(await bench.takeOver()).toEqual({ taken: 0, blocked: 0, more: false });
+      const nextExpiryAt = bench.now;
+      expect(await bench.takeOver()).toEqual({ taken: 0, blocked: 0, more: false, nextExpiryAt });
       expect(await dumpStore(bench.store)).toEqual(before);
     });
 
@@ -65,7 +66,8 @@ export function describeWorkers(storeTest: StoreTest): void {
       const other = await bench.start('w2');
       await bench.heartbeat('w1', LEASE_MS);
       await bench.advance(LEASE_MS + 1);
-      expect(await bench.takeOver()).toEqual({ taken: 1, blocked: 0, more: false });
+      const nothingMore = { blocked: 0, more: false, nextExpiryAt: expect.any(Number) };
+      expect(await bench.takeOver()).toEqual({ taken: 1, ...nothingMore });
       const taken = await bench.requireRun(run.id);
       expect(taken).toMatchObject({ status: 'running', worker: null, epoch: 2, crashes: 1 });
       expect((await bench.commit(run, { events: [buildEvent(1)] })).outcome).toBe('fenced');
