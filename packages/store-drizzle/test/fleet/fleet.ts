@@ -41,6 +41,8 @@ export const NO_POLL = '10m';
 
 const silent = () => {};
 
+export const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+
 export class Fleet {
   readonly #database: PostgresDatabase;
   readonly #members = new Set<Member>();
@@ -142,6 +144,5 @@ export async function reaches(
 }
 
 function runtimeOf(onWarning: (message: string) => void = silent): Runtime {
-  const logger: Logger = { debug: silent, info: silent, warn: onWarning, error: onWarning };
-  return createSystemRuntime(logger);
+  return createSystemRuntime({ ...silentLogger, warn: onWarning, error: onWarning });
 }

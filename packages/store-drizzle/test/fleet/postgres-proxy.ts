@@ -21,6 +21,7 @@ export class PostgresProxy {
   readonly #options: ProxyOptions;
   readonly #server: Server;
   readonly #lines = new Set<Line>();
+  #swallowsAll = false;
 
   private constructor(target: URL, options: ProxyOptions) {
     this.#target = target;
@@ -51,6 +52,12 @@ export class PostgresProxy {
     return lines.length;
   }
 
+  /** Swallows everything, on new connections too, until it is told otherwise; what was silent stays so. */
+  swallowAll(on: boolean): void {
+    this.#swallowsAll = on;
+    if (on) for (const line of this.#lines) line.isSilent = true;
+  }
+
   async close(): Promise<void> {
     for (const { client, upstream } of this.#lines) {
       client.destroy();
@@ -62,7 +69,7 @@ export class PostgresProxy {
 
   #accept(client: Socket): void {
     const upstream = connect(Number(this.#target.port), this.#target.hostname);
-    const line: Line = { client, upstream, startup: '', isSilent: false };
+    const line: Line = { client, upstream, startup: '', isSilent: this.#swallowsAll };
     this.#lines.add(line);
     client.on('data', (bytes) => {
       if (line.startup === '') line.startup = bytes.toString('latin1');
