@@ -3,6 +3,8 @@ import { type Figure, judged } from '../report.js';
 import { type DatabaseBench, STEPS } from './database-bench.js';
 
 const LEVELS = [64, 256] as const;
+/** Turns that a statement can write at most. */
+const MAX_BATCH = 1_000;
 /** The level at which statements are counted. */
 const COUNTED_LEVEL = 64;
 
@@ -46,6 +48,9 @@ async function measure(
   const sent = (await database.statements?.()) ?? 0;
   const engineMs = await engineLoop();
   const statements = ((await database.statements?.()) ?? 0) - sent;
+  if (database.statements !== null && statements < (total * STEPS) / MAX_BATCH) {
+    throw new Error(`${statements} statements for ${total} runs: the counter does not see all`);
+  }
   const rawMs = before ?? (await rawLoop());
   return { inFlight, rawMs, engineMs, statements };
 }

@@ -1,0 +1,20 @@
+import { MikroOrmStateStore } from '@dudousxd/nestjs-durable-store-mikro-orm';
+import { MikroORM as PostgresOrm } from '@mikro-orm/postgresql';
+import { MikroORM as SqliteOrm } from '@mikro-orm/sqlite';
+import type { OpenStore, Orm } from './orm.js';
+
+export const mikroOrm: Orm = {
+  name: 'mikro-orm',
+  title: 'MikroORM',
+  open: {
+    sqlite: async (dbName) => opened(new SqliteOrm({ ...noEntities, dbName })),
+    postgres: async (clientUrl) => opened(new PostgresOrm({ ...noEntities, clientUrl })),
+  },
+};
+
+/** MikroORM finds entities or refuses to start. */
+const noEntities = { entities: [], discovery: { warnWhenNoEntities: false } };
+
+function opened(orm: SqliteOrm | PostgresOrm): OpenStore {
+  return { store: new MikroOrmStateStore(orm), close: () => orm.close() };
+}

@@ -1,0 +1,17 @@
+import { TypeOrmStateStore } from '@dudousxd/nestjs-durable-store-typeorm';
+import { DataSource } from 'typeorm';
+import type { OpenStore, Orm } from './orm.js';
+
+export const typeOrm: Orm = {
+  name: 'typeorm',
+  title: 'TypeORM',
+  open: {
+    sqlite: (database) => open(new DataSource({ type: 'better-sqlite3', database })),
+    postgres: (url) => open(new DataSource({ type: 'postgres', url })),
+  },
+};
+
+async function open(dataSource: DataSource): Promise<OpenStore> {
+  await dataSource.initialize();
+  return { store: new TypeOrmStateStore(dataSource), close: () => dataSource.destroy() };
+}
