@@ -74,7 +74,11 @@ export class DurableEngine implements DurableClient {
     this.settings = resolveSettings(options);
     const { runtime } = this.settings;
     this.lifecycle = new Lifecycle(runtime.logger);
-    this.waiters = new RunWaiters((runId) => this.findRun(runId), runtime);
+    this.waiters = new RunWaiters({
+      find: (runId) => this.findRun(runId),
+      isExecuted: (runId) => this.executor?.executes(runId) ?? false,
+      runtime,
+    });
     this.clock = new DatabaseClock(runtime.clock);
     this.transport = options.transport ?? new InProcessTransport();
     const lanes = store.capabilities.writeLanes;

@@ -158,6 +158,11 @@ export class Executor {
     return this.table.get(runId) !== undefined;
   }
 
+  /** Whether this process executes the run now, as far as it knows. */
+  executes(runId: string): boolean {
+    return this.table.get(runId)?.isOwned ?? false;
+  }
+
   /** Drops a run that an operator has ended: its running steps are aborted at once. */
   dropEnded(runId: string): void {
     this.table.dropLost(runId);
