@@ -68,7 +68,8 @@ function onFile(
 
 function throughClient(client: PrismaClientLike, options: ConnectionOptions): Connection {
   const connect = (timeoutMs: number) => new PrismaLink(client, timeoutMs);
-  return { executor: new PostgresExecutor({ ...options, connect }), capabilities: SERVER };
+  const executor = new PostgresExecutor({ ...options, connect });
+  return { executor, capabilities: { ...SERVER, hints: false } };
 }
 
 function onPool(pool: PgPool, options: ConnectionOptions): Connection {

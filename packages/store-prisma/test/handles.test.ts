@@ -111,7 +111,9 @@ describe('a database file', () => {
     }
     const prisma = sqliteClient(`file:${file}`);
     const store = new PrismaStateStore(prisma, { sqlite: WatchedDatabase });
-    expect(store.capabilities).toEqual({ durable: true, shared: true, writeLanes: 1 });
+    expect(store.capabilities).toEqual({
+      ...{ durable: true, shared: true, writeLanes: 1, hints: false },
+    });
     // Nothing is opened before the first use.
     expect([opened.length, existsSync(file)]).toEqual([0, false]);
     await Promise.all([store.migrate(), store.migrate()]);
