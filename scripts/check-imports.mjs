@@ -7,7 +7,11 @@ import { readPackages, rootDir } from './workspace.mjs';
 
 const manifests = Object.fromEntries(readPackages().map(({ dir, manifest }) => [dir, manifest]));
 const files = globSync(
-  ['{packages,examples,compat}/*/{src,test}/**/*.{ts,tsx,mts,cts}', 'benchmarks/src/**/*.ts'],
+  [
+    '{packages,examples,compat}/*/{src,test}/**/*.{ts,tsx,mts,cts}',
+    'benchmarks/src/**/*.ts',
+    'chaos/{src,test}/**/*.ts',
+  ],
   { cwd: rootDir, exclude: ['**/node_modules/**', '**/dist/**'] },
 ).sort();
 

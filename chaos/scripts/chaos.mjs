@@ -1,6 +1,7 @@
 // Lets chaos loose on real processes.
 //
-//   pnpm chaos --minutes 60 [--seed N] [--report FILE]
+//   pnpm chaos [--minutes 60] [--seed N] [--report FILE] [--control]
+//   pnpm chaos --pairs 10000 [--seed N]
 import '../../packages/testing/scripts/source-hooks.mjs';
 
 await import('../src/main.ts');

@@ -36,6 +36,8 @@ export class FaultRunner {
   readonly shutdownMs: number[] = [];
   readonly #options: FaultRunnerOptions;
   readonly #busy = new Set<Victim>();
+  /** When each has recovered from its last fault: it is given some time to work before the next. */
+  readonly #recoveredAt = new Map<Victim, number>();
   #holes = 0;
   #isDatabaseDown = false;
 
@@ -67,13 +69,14 @@ export class FaultRunner {
     try {
       await this.#hitOne(kind, victim);
     } finally {
+      this.#recoveredAt.set(victim, performance.now());
       this.#busy.delete(victim);
     }
   }
 
   async #choose(): Promise<Victim> {
     for (;;) {
-      const free = this.#options.victims.filter((victim) => !this.#busy.has(victim));
+      const free = this.#options.victims.filter((victim) => this.#isFree(victim));
       if (free.length > 0) {
         const victim = this.#options.random.pick(free);
         this.#busy.add(victim);
@@ -81,6 +84,12 @@ export class FaultRunner {
       }
       await delay(50);
     }
+  }
+
+  #isFree(victim: Victim): boolean {
+    if (this.#busy.has(victim)) return false;
+    const recoveredAt = this.#recoveredAt.get(victim);
+    return recoveredAt === undefined || performance.now() - recoveredAt > this.#options.leaseMs;
   }
 
   async #hitOne(kind: PlannedKind, victim: Victim): Promise<void> {
