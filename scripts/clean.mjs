@@ -7,7 +7,7 @@ const built = globSync(
     '.turbo',
     '.tmp',
     '{packages,examples,compat}/*/{dist,dist-swc,.turbo}',
-    'benchmarks/{dist,.turbo}',
+    'benchmarks/{dist,src/generated,.turbo}',
   ],
   { cwd: rootDir },
 );

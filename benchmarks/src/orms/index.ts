@@ -2,10 +2,11 @@ import type { DatabaseName } from '../databases/database.js';
 import { drizzle } from './drizzle.js';
 import { mikroOrm } from './mikro-orm.js';
 import type { OpenStore, Orm } from './orm.js';
+import { prisma } from './prisma.js';
 import { typeOrm } from './typeorm.js';
 
 /** In the order of the tables. */
-export const orms: readonly Orm[] = [drizzle, typeOrm, mikroOrm];
+export const orms: readonly Orm[] = [drizzle, typeOrm, mikroOrm, prisma];
 
 /** Opens a store as an application makes it, also in another process than the one that has made the database. */
 export function openStore(
