@@ -30,8 +30,9 @@ export class PostgresRaw implements Raw {
     this.#clients = clients;
     this.#recorded = recorded;
     const send = (client: Client, writes: readonly Write[]) => this.#send(client, writes);
-    this.#starts = new RawBatcher([clients[0]], send);
-    this.#turns = new RawBatcher([clients[1]], send);
+    // The engine, too, has two lanes for each.
+    this.#starts = new RawBatcher(clients, send);
+    this.#turns = new RawBatcher(clients, send);
     this.#loneRun = newId();
   }
 
