@@ -18,6 +18,8 @@ export {
   lateConnection,
 } from './connection/late-connection.js';
 export type { ColumnKind, Dialect } from './dialect/dialect.js';
+export { mariadb } from './dialect/mariadb.js';
+export { mysql } from './dialect/mysql.js';
 export { postgres } from './dialect/postgres.js';
 export { sqlite } from './dialect/sqlite.js';
 export { type ConflictClause, standardText } from './dialect/standard.js';
@@ -37,6 +39,15 @@ export {
   TransactionBrokenError,
   UnsupportedHandleError,
 } from './errors.js';
+export {
+  isMySqlPool,
+  type MariaDbPool,
+  type MySqlDriverPool,
+  type Mysql2Pool,
+  type Mysql2PromisePool,
+} from './mysql/driver.js';
+export { MySqlExecutor, type MySqlExecutorOptions } from './mysql/mysql-executor.js';
+export { type UnsafeSetting, unsafeMySqlSettings } from './mysql/unsafe-settings.js';
 export {
   isPgPool,
   type PgAnswer,

@@ -5,8 +5,12 @@
 import type { NewRun, Turn } from '@dudousxd/nestjs-durable-core';
 import type { Params, Query, Statement } from '../sql/statement.js';
 
-/** Kinds of columns. `serial` is an integer that the database counts up; a number is never used twice. */
-export type ColumnKind = 'id' | 'text' | 'integer' | 'serial';
+/**
+ * Kinds of columns. `id` holds what users name, up to 255 characters; `key` an id with what the engine puts around it, up
+ * to 320; `short` the engine's own words, up to 128. `serial` is an integer that the database counts up; a number is
+ * never used twice.
+ */
+export type ColumnKind = 'id' | 'key' | 'short' | 'text' | 'integer' | 'serial';
 
 /** One statement with its parameters. */
 export interface Call<Row> {
@@ -40,10 +44,14 @@ export interface Dialect {
   /** Null where every verb is a script of several statements. */
   readonly hotPath: HotPath | null;
 
-  /** Column types. `id` is compared byte by byte, and short enough for an index; `text` holds payloads. */
+  /** Column types. All texts are compared byte by byte; all but `text`, which holds payloads, fit into indexes. */
   readonly types: Readonly<Record<ColumnKind, string>>;
-  /** End of a CREATE TABLE whose rows are narrow and always found by their primary key. */
+  /** End of each CREATE TABLE. */
+  readonly tableOptions: string;
+  /** The same, before that, where rows are narrow and always found by their primary key. */
   readonly clustered: string;
+  /** Whether indexes are made within CREATE TABLE, because there is no CREATE INDEX IF NOT EXISTS. */
+  readonly inlineIndexes: boolean;
   /** Whether an index can be limited to the rows where a column is not null. */
   readonly partialIndexes: boolean;
   /** Statements before the first look at the schema, so that two processes do not create it at once. */
@@ -60,6 +68,14 @@ export interface Dialect {
    * not held for ever. Absent where that cannot be said inside a transaction.
    */
   readonly limitIdle?: string;
+  /** Whether locks by name are rows of `durable_locks`. */
+  readonly lockRows: boolean;
+  /** A table that a locking SELECT joins without locking its rows. */
+  readonly unlocked: (table: string) => string;
+  /** Whether a locking SELECT locks every row that it sorts, and not only those that its LIMIT leaves. */
+  readonly locksBeforeLimit: boolean;
+  /** Whether GROUP BY goes from value to value along an index that FORCE INDEX names. */
+  readonly skipScans: boolean;
   /** Whether the list of texts in a JSON column has a member that equals the next parameter. */
   readonly hasMember: (column: string) => string;
 }

@@ -16,11 +16,15 @@ export const postgres: Dialect = {
   hotPath: { commit: commitStatement, createRuns: createStatement },
   types: {
     id: 'text collate "C"',
+    key: 'text collate "C"',
+    short: 'text collate "C"',
     text: 'text',
     integer: 'bigint',
     serial: 'bigint generated always as identity primary key',
   },
+  tableOptions: '',
   clustered: '',
+  inlineIndexes: false,
   partialIndexes: true,
   lockSchema: [`select pg_advisory_xact_lock(${SCHEMA_LOCK})::text`],
   listTables:
@@ -28,6 +32,10 @@ export const postgres: Dialect = {
   forUpdate: (alias) => ` for no key update of ${alias}`,
   forUpdateSkipLocked: (alias) => ` for no key update of ${alias} skip locked`,
   limitIdle: `, set_config('idle_in_transaction_session_timeout', '${IDLE_LIMIT_MS}', true) as idle_limit`,
+  lockRows: false,
+  unlocked: (table) => table,
+  locksBeforeLimit: false,
+  skipScans: false,
   hasMember: (column) =>
     `exists (select 1 from json_array_elements_text(${column}::json) member where member = ?)`,
 };

@@ -9,17 +9,25 @@ export const sqlite: Dialect = {
   hotPath: null,
   types: {
     id: 'text',
+    key: 'text',
+    short: 'text',
     text: 'text',
     integer: 'integer',
     // Without AUTOINCREMENT the number of a deleted last row is given again.
     serial: 'integer primary key autoincrement',
   },
+  tableOptions: '',
   clustered: ' without rowid',
+  inlineIndexes: false,
   partialIndexes: true,
   lockSchema: [],
   listTables: "select name from sqlite_master where type = 'table'",
   forUpdate: () => '',
   forUpdateSkipLocked: () => '',
+  lockRows: false,
+  unlocked: (table) => table,
+  locksBeforeLimit: false,
+  skipScans: false,
   hasMember: (column) => `exists (select 1 from json_each(${column}) where json_each.value = ?)`,
 };
 

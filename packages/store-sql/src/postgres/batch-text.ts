@@ -97,7 +97,7 @@ function inferTypes(rows: readonly Params[]): readonly SqlType[] {
 }
 
 /** The columns that tell the rows of an insert's table apart. */
-export function keyOf({ table }: Insert): readonly string[] {
+export function keyOf({ table }: Pick<Insert, 'table'>): readonly string[] {
   const { primaryKey, indexes } = tables.get(table) ?? {};
   return primaryKey ?? indexes?.find(({ unique }) => unique)?.columns ?? [];
 }

@@ -30,18 +30,23 @@ export function createTable(table: Table, dialect: Dialect): string[] {
     ([name, type]) => `${name} ${columnText(type, dialect)}`,
   );
   const key = table.primaryKey ? [`primary key (${table.primaryKey.join(', ')})`] : [];
-  const body = [...columns, ...key].map((line) => `  ${line}`).join(',\n');
-  const suffix = table.clustered ? dialect.clustered : '';
-  return [
-    `create table if not exists ${table.name} (\n${body}\n)${suffix}`,
-    ...(table.indexes ?? []).map((index) => createIndex(table.name, index, dialect)),
-  ];
+  const { indexes = [] } = table;
+  const inline = dialect.inlineIndexes ? indexes.map(indexLine) : [];
+  const body = [...columns, ...key, ...inline].map((line) => `  ${line}`).join(',\n');
+  const suffix = (table.clustered ? dialect.clustered : '') + dialect.tableOptions;
+  const create = `create table if not exists ${table.name} (\n${body}\n)${suffix}`;
+  if (dialect.inlineIndexes) return [create];
+  return [create, ...indexes.map((index) => createIndex(table.name, index, dialect))];
 }
 
 function columnText(type: ColumnType, { types }: Dialect): string {
   const [kind] = type.split('?') as [ColumnKind];
   if (kind === 'serial') return types.serial;
   return type.endsWith('?') ? types[kind] : `${types[kind]} not null`;
+}
+
+function indexLine({ name, columns, unique }: Index): string {
+  return `${unique ? 'unique index' : 'index'} ${name} (${columns.join(', ')})`;
 }
 
 function createIndex(table: string, index: Index, { partialIndexes }: Dialect): string {

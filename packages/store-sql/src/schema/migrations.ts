@@ -4,7 +4,7 @@
  */
 import type { Dialect } from '../dialect/dialect.js';
 import { createTable } from './definition.js';
-import { durableSchema, schemaTable, tablesV1 } from './tables.js';
+import { durableSchema, lockTable, schemaTable, tablesV1 } from './tables.js';
 
 export interface Migration {
   readonly version: number;
@@ -25,8 +25,11 @@ export interface MigrationStatements {
 export const migrations: readonly Migration[] = [
   {
     version: 1,
-    statements: (dialect) => tablesV1.flatMap((table) => createTable(table, dialect)),
-    undo: [...tablesV1, schemaTable].map(({ name }) => `drop table if exists ${name}`),
+    statements: (dialect) =>
+      [...tablesV1, ...(dialect.lockRows ? [lockTable] : [])].flatMap((table) =>
+        createTable(table, dialect),
+      ),
+    undo: [...tablesV1, lockTable, schemaTable].map(({ name }) => `drop table if exists ${name}`),
   },
 ];
 
@@ -34,7 +37,9 @@ export const migrations: readonly Migration[] = [
 export const SCHEMA_VERSION = migrations.reduce((max, { version }) => Math.max(max, version), 0);
 
 /** The tables of this release, for tools that have to be told which tables are not theirs. */
-export const durableTables: readonly string[] = durableSchema.map(({ name }) => name);
+export const durableTables: readonly string[] = [...durableSchema, lockTable].map(
+  ({ name }) => name,
+);
 
 /** A query for `n`, the number of runs that have not ended. */
 export const COUNT_UNFINISHED_RUNS =

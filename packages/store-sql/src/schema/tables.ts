@@ -15,7 +15,7 @@ const runs: Table = {
     worker: 'id?',
     epoch: 'integer',
     branch: 'integer',
-    status: 'id',
+    status: 'short',
     namespace: 'id',
     workflow: 'id',
     version: 'id',
@@ -26,7 +26,7 @@ const runs: Table = {
     parent_run_id: 'id?',
     parent_branch: 'integer?',
     parent_position: 'integer?',
-    close_policy: 'id?',
+    close_policy: 'short?',
     created_at: 'integer',
     started_at: 'integer?',
     finished_at: 'integer?',
@@ -62,8 +62,8 @@ const history: Table = {
     run_id: 'id',
     branch: 'integer',
     seq: 'integer',
-    type: 'id',
-    kind: 'id',
+    type: 'short',
+    kind: 'short',
     position: 'integer?',
     name: 'text',
     digest: 'text?',
@@ -86,8 +86,8 @@ const ready: Table = {
   columns: {
     run_id: 'id',
     namespace: 'id',
-    // workflow@version
-    queue: 'id',
+    // `queueOf` of the run.
+    queue: 'short',
     priority: 'integer',
     wake_at: 'integer',
   },
@@ -109,7 +109,7 @@ const inbox: Table = {
     run_id: 'id',
     // -1: for whichever is current.
     branch: 'integer',
-    message_key: 'id',
+    message_key: 'key',
     body: 'text',
     accepted_at: 'integer',
   },
@@ -173,7 +173,8 @@ const waits: Table = {
   primaryKey: ['run_id', 'token'],
   clustered: true,
   indexes: [
-    { name: 'durable_waits_line', columns: ['namespace', 'token', 'line_no'], unique: true },
+    // Not unique: an upsert by the primary key must meet no other key. The token's lock keeps the places apart.
+    { name: 'durable_waits_line', columns: ['namespace', 'token', 'line_no'] },
   ],
 };
 
@@ -224,6 +225,14 @@ const workflows: Table = {
   name: 'durable_workflows',
   columns: { namespace: 'id', workflow: 'id' },
   primaryKey: ['namespace', 'workflow'],
+  clustered: true,
+};
+
+/** Locks by name, where the database has none of its own that end with a transaction: a row for each of many slots. */
+export const lockTable: Table = {
+  name: 'durable_locks',
+  columns: { slot: 'integer' },
+  primaryKey: ['slot'],
   clustered: true,
 };
 

@@ -18,6 +18,7 @@ export type FailureKind = 'refused' | 'unavailable' | 'other';
  * raises `StoreBusyError`.
  */
 export interface SqlExecutor {
+  /** Known for certain within the executor's transactions; before the first, it may be a guess. */
   readonly dialect: Dialect;
   /** Runs the script in a transaction that may write. It is durable when the promise resolves; rejected = rolled back, or unknown. */
   write<T>(script: () => Script<T>): Promise<T>;

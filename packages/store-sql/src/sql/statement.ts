@@ -17,6 +17,8 @@ export interface Query<Row> {
   /** For messages and tests. */
   readonly name: string;
   readonly text: (dialect: Dialect) => string;
+  /** See `lookup`. */
+  readonly isLookup?: boolean;
   /** Never set. */
   readonly row?: Row;
 }
@@ -62,6 +64,17 @@ export function query<Row>(
   text: string | ((dialect: Dialect) => string),
 ): Query<Row> {
   return { kind: 'query', name, text: typeof text === 'string' ? () => text : text };
+}
+
+/**
+ * A query that a list of parameters can be joined to: `select … from <one table> where …`, its columns compared with
+ * parameters, without GROUP BY, aggregates or LIMIT. A LIMIT of 1 that only saves work may be left to `first`.
+ */
+export function lookup<Row>(
+  name: string,
+  text: string | ((dialect: Dialect) => string),
+): Query<Row> {
+  return { ...query(name, text), isLookup: true };
 }
 
 export function insert(name: string, parts: Omit<Insert, 'kind' | 'name'>): Insert {

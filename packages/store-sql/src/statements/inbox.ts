@@ -1,5 +1,5 @@
 /** Statements on `durable_inbox`. */
-import { insert, query, remove, update } from '../sql/statement.js';
+import { insert, lookup, query, remove, update } from '../sql/statement.js';
 
 /** The branch of a message that is for whichever branch is current. */
 export const ANY_BRANCH = -1;
@@ -20,13 +20,13 @@ export const INSERT_MESSAGE = insert('insertMessage', {
 const RECEIVABLE = `from durable_inbox where run_id = ? and branch in (${ANY_BRANCH}, ?)`;
 
 /** `[run id, branch]`. In order of acceptance. */
-export const RECEIVABLE_MESSAGES = query<InboxRow>(
+export const RECEIVABLE_MESSAGES = lookup<InboxRow>(
   'receivableMessages',
   `select id, body, accepted_at ${RECEIVABLE} order by id`,
 );
 
 /** `[run id, branch]` */
-export const RECEIVABLE_IDS = query<{ readonly id: number }>(
+export const RECEIVABLE_IDS = lookup<{ readonly id: number }>(
   'receivableIds',
   `select id ${RECEIVABLE}`,
 );

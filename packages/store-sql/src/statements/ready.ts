@@ -1,6 +1,6 @@
 /** Statements on `durable_ready`, the list that claims scan. */
 import type { RunStatus } from '@dudousxd/nestjs-durable-core';
-import { insert, query, remove } from '../sql/statement.js';
+import { insert, lookup, query, remove } from '../sql/statement.js';
 
 const COLUMNS = ['run_id', 'namespace', 'queue', 'priority', 'wake_at'];
 
@@ -19,7 +19,7 @@ export const SET_READY = insert('setReady', {
 });
 
 /** `[run id]` */
-export const LOCK_READY = query<unknown>(
+export const LOCK_READY = lookup<unknown>(
   'lockReady',
   (d) => `select q.run_id from durable_ready q where q.run_id = ?${d.forUpdate('q')}`,
 );
@@ -36,17 +36,22 @@ export const DELETE_STALE_READY = remove('deleteStaleReady', {
 });
 
 /** `[namespace, queue]`. The priorities that the queue's rows have, one look into the index for each. */
-export const READY_PRIORITIES = query<{ readonly priority: number }>(
-  'readyPriorities',
-  `with recursive levels (namespace, queue, priority) as (
+export const READY_PRIORITIES = query<{ readonly priority: number }>('readyPriorities', (d) =>
+  d.skipScans ? GROUPS : LEVELS,
+);
+
+const GROUPS =
+  'select q.priority from durable_ready q force index (durable_ready_due) ' +
+  'where q.namespace = ? and q.queue = ? group by q.namespace, q.queue, q.priority';
+
+const LEVELS = `with recursive levels (namespace, queue, priority) as (
   select n.namespace, n.queue, (select max(q.priority) from durable_ready q where q.namespace = n.namespace and q.queue = n.queue)
   from (select ? as namespace, ? as queue) n
   union all
   select l.namespace, l.queue, (select max(q.priority) from durable_ready q where q.namespace = l.namespace and q.queue = l.queue and q.priority < l.priority)
   from levels l where l.priority is not null
 )
-select priority from levels where priority is not null`,
-);
+select priority from levels where priority is not null`;
 
 const UNOWNED = 'r.worker is null';
 
@@ -61,7 +66,7 @@ export interface DueRow {
 export const DUE_ROWS = query<DueRow>(
   'dueRows',
   (d) =>
-    'select q.run_id, q.wake_at, r.status from durable_ready q left join durable_runs r on r.id = q.run_id ' +
+    `select q.run_id, q.wake_at, r.status from durable_ready q left join ${d.unlocked('durable_runs')} r on r.id = q.run_id ` +
     `where q.namespace = ? and q.queue = ? and q.priority = ? and q.wake_at <= ? and ${UNOWNED} ` +
     `order by q.wake_at, q.run_id limit ?${d.forUpdateSkipLocked('q')}`,
 );
@@ -73,15 +78,15 @@ export const NEXT_WAKE = query<{ readonly wake_at: number }>(
     `where q.namespace = ? and q.queue = ? and q.priority = ? and ${UNOWNED} order by q.wake_at limit 1`,
 );
 
-const OWN_DUE =
-  'select q.run_id from durable_runs r join durable_ready q on q.run_id = r.id ' +
+const ownDue = (runs: string): string =>
+  `select q.run_id from ${runs} r join durable_ready q on q.run_id = r.id ` +
   'where r.worker = ? and q.wake_at <= ? and q.namespace = ? order by q.wake_at, q.run_id';
 
 /** `[worker, now, namespace]`. Due rows of runs that the worker owns. */
-export const OWN_WAKES = query<{ readonly run_id: string }>('ownWakes', OWN_DUE);
+export const OWN_WAKES = query<{ readonly run_id: string }>('ownWakes', ownDue('durable_runs'));
 
 /** `[worker, now, namespace]`. As `OWN_WAKES`, to be deleted. */
 export const LOCK_OWN_WAKES = query<{ readonly run_id: string }>(
   'lockOwnWakes',
-  (d) => OWN_DUE + d.forUpdateSkipLocked('q'),
+  (d) => ownDue(d.unlocked('durable_runs')) + d.forUpdateSkipLocked('q'),
 );

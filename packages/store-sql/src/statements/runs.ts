@@ -1,6 +1,6 @@
 /** Statements on `durable_runs`, and what its rows look like. */
 import type { ClosePolicy, RunStatus } from '@dudousxd/nestjs-durable-core';
-import { insert, query, remove, update } from '../sql/statement.js';
+import { insert, lookup, query, remove, update } from '../sql/statement.js';
 
 /** What a wake-up, a delivery or the end of a run has to know of it. */
 export interface RunHead {
@@ -86,32 +86,32 @@ const LAST_SEQ =
 export const RUN_COLUMNS = columnsOf('r', ROW_COLUMNS);
 
 /** `[id]` */
-export const GET_RUN = query<RunRow>(
+export const GET_RUN = lookup<RunRow>(
   'getRun',
   `select ${RUN_COLUMNS} from durable_runs r where r.id = ?`,
 );
 
 /** `[id]` */
-export const GET_HEAD = query<RunHead>(
+export const GET_HEAD = lookup<RunHead>(
   'getRunHead',
   `select ${columnsOf('r', HEAD_COLUMNS)} from durable_runs r where r.id = ?`,
 );
 
 /** `[id]`. As `GET_HEAD`, for a change of the row. */
-export const LOCK_HEAD = query<RunHead>(
+export const LOCK_HEAD = lookup<RunHead>(
   'lockRunHead',
   (d) =>
     `select ${columnsOf('r', HEAD_COLUMNS)} from durable_runs r where r.id = ?${d.forUpdate('r')}`,
 );
 
 /** `[id]` */
-export const LOCK_RUN = query<unknown>(
+export const LOCK_RUN = lookup<unknown>(
   'lockRun',
   (d) => `select r.id from durable_runs r where r.id = ?${d.forUpdate('r')}`,
 );
 
 /** `[id]`. As `LOCK_RUN`, unless somebody else has it locked. */
-export const TRY_LOCK_RUN = query<unknown>(
+export const TRY_LOCK_RUN = lookup<unknown>(
   'tryLockRun',
   (d) => `select r.id from durable_runs r where r.id = ?${d.forUpdateSkipLocked('r')}`,
 );
@@ -125,20 +125,20 @@ export const LOCK_OWNER = query<{ readonly id: string }>(
 );
 
 /** `[id]`. The epoch check (T2) and the end of the history, in one look at a locked run. */
-export const TURN_STATE = query<TurnState>(
+export const TURN_STATE = lookup<TurnState>(
   'turnState',
   `select r.worker, r.epoch, r.branch, ${LAST_SEQ} as last_seq from durable_runs r where r.id = ?`,
 );
 
 /** `[id]`. The whole row of a run that may be claimed, unless somebody has it locked. */
-export const LOCK_UNOWNED = query<RunRow>(
+export const LOCK_UNOWNED = lookup<RunRow>(
   'lockUnowned',
   (d) =>
     `select ${RUN_COLUMNS} from durable_runs r where r.id = ? and r.worker is null${d.forUpdateSkipLocked('r')}`,
 );
 
 /** `[id, worker]`. A run of the worker, unless somebody has it locked. */
-export const LOCK_OWN = query<{ readonly id: string }>(
+export const LOCK_OWN = lookup<{ readonly id: string }>(
   'lockOwn',
   (d) =>
     `select r.id from durable_runs r where r.id = ? and r.worker = ?${d.forUpdateSkipLocked('r')}`,
@@ -177,7 +177,7 @@ const LIVING =
   "and r.status in ('pending', 'running', 'suspended', 'blocked')";
 
 /** `[parent id, parent branch]`. Children that have not ended. */
-export const LIVING_CHILDREN = query<RunHead>(
+export const LIVING_CHILDREN = lookup<RunHead>(
   'livingChildren',
   `select ${columnsOf('r', HEAD_COLUMNS)} from durable_runs r ${LIVING} order by r.id`,
 );

@@ -1,5 +1,5 @@
 /** Statements on `durable_signals` and `durable_waits`: the mailboxes of tokens and who waits at them. */
-import { insert, query, remove, update } from '../sql/statement.js';
+import { insert, lookup, query, remove, update } from '../sql/statement.js';
 
 /** An open wait, as its run sees it. */
 export interface OpenWait {
@@ -46,7 +46,7 @@ export const LINES = query<LineRow>(
 );
 
 /** `[seq]`. None once it has been consumed. */
-export const PAYLOAD_TEXT = query<{ readonly payload: string }>(
+export const PAYLOAD_TEXT = lookup<{ readonly payload: string }>(
   'payloadText',
   'select payload from durable_signals where seq = ? and consumed = 0',
 );
@@ -64,7 +64,7 @@ export const PENDING_PAYLOADS = query<{
 );
 
 /** `[namespace, token, id]` */
-export const SIGNAL_BY_ID = query<{ readonly seq: number; readonly expires_at: number }>(
+export const SIGNAL_BY_ID = lookup<{ readonly seq: number; readonly expires_at: number }>(
   'signalById',
   'select seq, expires_at from durable_signals where namespace = ? and token = ? and id = ?',
 );
@@ -103,7 +103,7 @@ export const EXPIRED_SIGNALS = query<{ readonly seq: number }>(
 );
 
 /** `[run id]` */
-export const WAITS_OF_RUN = query<OpenWait>(
+export const WAITS_OF_RUN = lookup<OpenWait>(
   'waitsOfRun',
   'select token, namespace, position from durable_waits where run_id = ?',
 );

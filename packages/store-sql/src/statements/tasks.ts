@@ -55,9 +55,14 @@ const stepFilter = (steps: number): string =>
 export const visibleTasks = (steps: number): ReturnType<typeof query<TaskRow>> =>
   query('visibleTasks', (d) => {
     const columns = COLUMNS.map((column) => `t.${column}`).join(', ');
+    const order = 'order by t.priority desc, t.visible_at, t.id';
+    const due = `from durable_tasks t where t.namespace = ? and t.visible_at <= ?${stepFilter(steps)} ${order} limit ?`;
+    const lock = d.forUpdateSkipLocked('t');
+    if (!d.locksBeforeLimit) return `select ${columns} ${due}${lock}`;
+    // What has been taken since the look has another time.
     return (
-      `select ${columns} from durable_tasks t where t.namespace = ? and t.visible_at <= ?${stepFilter(steps)} ` +
-      `order by t.priority desc, t.visible_at, t.id limit ?${d.forUpdateSkipLocked('t')}`
+      `select ${columns} from (select t.id, t.visible_at ${due}) due straight_join durable_tasks t ` +
+      `on t.id = due.id and t.visible_at = due.visible_at ${order}${lock}`
     );
   });
 

@@ -21,7 +21,7 @@ import {
 } from '../statements/ready.js';
 import { CLAIM_RUN, LOCK_OWN, LOCK_UNOWNED, OWNED_RUNS, type RunRow } from '../statements/runs.js';
 import { receiveAll } from './receive.js';
-import { toRunRecord } from './rows.js';
+import { readyQueue, toRunRecord } from './rows.js';
 import { begin, type Transition } from './transition.js';
 import { isWakeable } from './wake.js';
 
@@ -103,7 +103,7 @@ function* takeWakes(
 
 /** The levels of the queues that the worker serves, in the order in which claims go through them. */
 function* levelsOf({ namespace, serves }: ClaimRequest): Script<readonly Level[]> {
-  const queues = [...new Set(serves)];
+  const queues = [...new Set(serves.map(readyQueue))];
   const priorities = yield* rowsOfEach(
     READY_PRIORITIES,
     queues.map((queue) => [namespace, queue]),

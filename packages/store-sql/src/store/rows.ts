@@ -1,4 +1,5 @@
 /** The edge between rows and the port's records: the only place where columns are trusted to be what they should be. */
+import { createHash } from 'node:crypto';
 import type {
   EventDetail,
   HistoryEvent,
@@ -14,7 +15,19 @@ import type { HistoryRow } from '../statements/history.js';
 import type { RunRow } from '../statements/runs.js';
 import type { TaskRow } from '../statements/tasks.js';
 
-/** What a worker has to serve to be given the run. */
+/** More than this, and the keys of the ready list would be too long for some databases' indexes. */
+const MAX_QUEUE_LENGTH = 128;
+
+/**
+ * What the ready list calls a `workflow@version`: a long one is there as its digest, which has no `@` in it and is
+ * nobody's name.
+ */
+export function readyQueue(served: string): string {
+  if (served.length <= MAX_QUEUE_LENGTH) return served;
+  return `sha256:${createHash('sha256').update(served).digest('hex')}`;
+}
+
+/** The queue of the run's ready row. */
 export function queueOf({
   workflow,
   version,
@@ -22,7 +35,7 @@ export function queueOf({
   readonly workflow: string;
   readonly version: string;
 }): string {
-  return `${workflow}@${version}`;
+  return readyQueue(`${workflow}@${version}`);
 }
 
 /** The record of a run that is being made: born `running` under `worker`, or `pending`. */

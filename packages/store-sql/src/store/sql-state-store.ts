@@ -215,8 +215,9 @@ export class SqlStateStore implements StateStore {
   }
 
   listRuns(filter: RunFilter, limit: number, cursor: string | null): Promise<RunPage> {
-    const { dialect } = this.#executor;
-    return this.#executor.read(() => queries.listRuns(dialect, { filter, limit, cursor }));
+    return this.#executor.read(() =>
+      queries.listRuns(this.#executor.dialect, { filter, limit, cursor }),
+    );
   }
 
   countRuns(filter: RunFilter): Promise<Readonly<Record<RunStatus, number>>> {

@@ -1,0 +1,51 @@
+/** What has to be known of a server and of a session before text of users is sent to it. */
+import { mariadb } from '../dialect/mariadb.js';
+import { type MySqlDialect, mysql } from '../dialect/mysql.js';
+import { UnsupportedHandleError } from '../errors.js';
+import type { MySqlConnection } from './driver.js';
+
+export interface Server {
+  readonly dialect: MySqlDialect;
+  /** The largest statement that it takes, in bytes. */
+  readonly maxPacket: number;
+}
+
+const LOOK =
+  'select version() as version, @@character_set_client as client, @@character_set_results as results, ' +
+  '@@max_allowed_packet as max_packet, database() as name';
+
+interface Look {
+  readonly version: string;
+  readonly client: string;
+  readonly results: string;
+  readonly max_packet: number;
+  readonly name: string | null;
+}
+
+/** Per connection: an application may set one up otherwise than another, and a proxy lead them to different servers. */
+const known = new WeakMap<object, Server>();
+
+/** @throws UnsupportedHandleError for a session that would change our texts, or has no database */
+export async function serverOf(connection: MySqlConnection): Promise<Server> {
+  const before = known.get(connection.native);
+  if (before) return before;
+  const [row] = (await connection.send(LOOK)) as readonly unknown[] as readonly Look[];
+  if (!row) throw new Error('the server did not say what it is');
+  refuseUnusable(row);
+  const dialect = /mariadb/i.test(row.version) ? mariadb : mysql;
+  const server = { dialect, maxPacket: row.max_packet };
+  known.set(connection.native, server);
+  return server;
+}
+
+function refuseUnusable({ client, results, name }: Look): void {
+  const charset = [client, results].find((it) => it !== 'utf8mb4');
+  if (charset !== undefined) {
+    const received = `a connection whose character set is ${charset}`;
+    const todo = "Set the pool's option charset to utf8mb4: another one loses characters.";
+    throw new UnsupportedHandleError({ received, todo });
+  }
+  if (name !== null) return;
+  const todo = "Name one in the pool's options.";
+  throw new UnsupportedHandleError({ received: 'a connection without a database', todo });
+}

@@ -1,0 +1,53 @@
+/**
+ * What a transaction of ours needs of its session: it is set before each one and put back after it, in whatever state the
+ * application keeps its connections. Nothing here carries text of users, so that it may be sent before `sql_mode` is known.
+ */
+import type { MySqlDialect } from '../dialect/mysql.js';
+
+/**
+ * - `sql_mode`: texts are escaped with backslashes (no NO_BACKSLASH_ESCAPES), and what does not fit is an error.
+ * - `innodb_lock_wait_timeout`: no wait for ever.
+ * - `sql_select_limit` would cut answers, `sql_safe_updates` refuse updates.
+ */
+const VARIABLES = [
+  'sql_mode',
+  'innodb_lock_wait_timeout',
+  'sql_select_limit',
+  'sql_safe_updates',
+] as const;
+
+const SAVED = VARIABLES.map((name) => `@durable_${name} = @@${name}`).join(', ');
+
+/** Puts the session back as it was. */
+export const RESTORE_SESSION = `set ${VARIABLES.map((name) => `${name} = @durable_${name}`).join(', ')}`;
+
+export interface TransactionKind {
+  readonly isolation: 'READ-COMMITTED' | 'REPEATABLE-READ';
+  readonly begin: 'start transaction' | 'start transaction read only';
+}
+
+/** Writes see in each statement what was committed before it. */
+export const WRITES: TransactionKind = {
+  isolation: 'READ-COMMITTED',
+  begin: 'start transaction',
+};
+
+/** Reads see one snapshot. */
+export const READS: TransactionKind = {
+  isolation: 'REPEATABLE-READ',
+  begin: 'start transaction read only',
+};
+
+/** Saves the session's settings and makes ours. The isolation level is that of the next transaction alone. */
+export function setSession(
+  { family }: MySqlDialect,
+  { isolation }: TransactionKind,
+  lockWaitMs: number,
+): string {
+  const seconds = Math.max(1, Math.ceil(lockWaitMs / 1_000));
+  return (
+    `set ${SAVED}, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', ` +
+    `innodb_lock_wait_timeout = ${seconds}, sql_select_limit = 18446744073709551615, sql_safe_updates = 0, ` +
+    `@@${family.isolation} = '${isolation}'`
+  );
+}
