@@ -8,14 +8,17 @@ import {
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
 
-/** What `drizzle()` of `drizzle-orm/better-sqlite3` returns, or that of `drizzle-orm/node-postgres` over a pool. */
+/**
+ * What `drizzle()` of `drizzle-orm/better-sqlite3` returns, or that of `drizzle-orm/node-postgres` or
+ * `drizzle-orm/mysql2` over a pool.
+ */
 export interface DrizzleDatabase {
   readonly $client: NativeDriver;
 }
 
 const PASS_ROOT =
-  "Pass the database that drizzle() of 'drizzle-orm/better-sqlite3' or 'drizzle-orm/node-postgres' returned: " +
-  'new DrizzleStateStore(db).';
+  "Pass the database that drizzle() of 'drizzle-orm/better-sqlite3', 'drizzle-orm/node-postgres' or " +
+  "'drizzle-orm/mysql2' returned: new DrizzleStateStore(db).";
 
 /**
  * The driver of a Drizzle handle.

@@ -2,6 +2,8 @@ import {
   type ConnectionOptions,
   connectionOver,
   isPgPool,
+  isSqliteDriver,
+  type NativeDriver,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { type DrizzleDatabase, requireDriver } from './connection.js';
@@ -19,16 +21,18 @@ export type DrizzleStateStoreOptions = ConnectionOptions;
  * store's never get into each other. An in-memory or temporary database has only the one handle, which they share.
  *
  * On PostgreSQL the store works on clients of Drizzle's pool, one for each of its transactions, in the schema that their
- * `search_path` names. The pool stays the application's, which ends it after `close`.
+ * `search_path` names; on MySQL and MariaDB the same, in the database that its connections use. The pool stays the
+ * application's, which ends it after `close`.
  *
  * @example
  * ```ts
  * const onSqlite = new DrizzleStateStore(drizzle('app.db'));
  * const onPostgres = new DrizzleStateStore(drizzle(new Pool({ connectionString })));
+ * const onMySql = new DrizzleStateStore(drizzle(createPool({ uri })));
  * ```
  */
 export class DrizzleStateStore extends SqlStateStore {
-  readonly #transactions: PostgresTransactions | SqliteTransactions;
+  readonly #transactions: PostgresTransactions | SqliteTransactions | undefined;
 
   /**
    * @param db the handle that `drizzle()` returned; not the `tx` of a transaction
@@ -37,10 +41,8 @@ export class DrizzleStateStore extends SqlStateStore {
   constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
     const driver = requireDriver(db);
     const { executor, capabilities } = connectionOver(driver, options);
-    const transactions = isPgPool(driver)
-      ? new PostgresTransactions(db, driver, options.now)
-      : new SqliteTransactions(db, driver, options.now);
-    super(executor, { name: 'drizzle', capabilities, transactions });
+    const transactions = transactionsOf(db, driver, options);
+    super(executor, { name: 'drizzle', capabilities, ...(transactions && { transactions }) });
     this.#transactions = transactions;
   }
 
@@ -48,4 +50,14 @@ export class DrizzleStateStore extends SqlStateStore {
     await super.close();
     if (this.#transactions instanceof SqliteTransactions) this.#transactions.close();
   }
+}
+
+/** Undefined on MySQL and MariaDB, where `ctx.transaction` is not supported yet. */
+function transactionsOf(
+  db: DrizzleDatabase,
+  driver: NativeDriver,
+  { now }: ConnectionOptions,
+): PostgresTransactions | SqliteTransactions | undefined {
+  if (isPgPool(driver)) return new PostgresTransactions(db, driver, now);
+  return isSqliteDriver(driver) ? new SqliteTransactions(db, driver, now) : undefined;
 }

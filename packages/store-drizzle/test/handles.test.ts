@@ -36,12 +36,12 @@ describe('a handle that the store cannot work on', () => {
     [
       'a Drizzle mock',
       drizzle.mock(),
-      /without a driver.*better-sqlite3 and a Pool of node-postgres so far/,
+      /without a driver.*better-sqlite3 and pools of node-postgres, mysql2 and mariadb so far/,
     ],
     [
       'Drizzle on another database',
       { $client: new (class Pool {})() },
-      /a Drizzle database over a Pool.*better-sqlite3 and a Pool of node-postgres so far/,
+      /a Drizzle database over a Pool.*better-sqlite3 and pools of node-postgres, mysql2 and mariadb so far/,
     ],
   ])('%s is refused with what to pass instead', (_, db, message) => {
     expect(() => make(db)).toThrow(UnsupportedHandleError);

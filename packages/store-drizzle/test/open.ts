@@ -1,9 +1,11 @@
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { drizzle as drizzleOnMySql } from 'drizzle-orm/mysql2';
 import { drizzle as drizzleOnPostgres } from 'drizzle-orm/node-postgres';
 import { pgTable, text as pgText } from 'drizzle-orm/pg-core';
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { createPool } from 'mysql2';
 import { Pool } from 'pg';
-import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { DrizzleStateStore, type DrizzleTransaction } from '../src/index.js';
 
 const orders = sqliteTable('orders', { id: text().primaryKey() });
@@ -45,5 +47,14 @@ export const openPostgres: OpenPostgresOrm = async (place) => {
     insert: async (tx, id) => {
       await (tx as Tx).insert(pgOrders).values({ id });
     },
+  };
+};
+
+export const openMySql: OpenMySql = (place) => {
+  const pool = createPool(place);
+  return {
+    pool,
+    createStore: (options) => new DrizzleStateStore(drizzleOnMySql(pool), options),
+    close: () => pool.promise().end(),
   };
 };

@@ -47,7 +47,6 @@ export {
   type Mysql2PromisePool,
 } from './mysql/driver.js';
 export { MySqlExecutor, type MySqlExecutorOptions } from './mysql/mysql-executor.js';
-export { type UnsafeSetting, unsafeMySqlSettings } from './mysql/unsafe-settings.js';
 export {
   isPgPool,
   type PgAnswer,

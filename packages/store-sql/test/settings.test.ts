@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type SqliteDriver, SqliteExecutor, SqlStateStore } from '../src/index.js';
+import { mysqlSettings } from '../src/settings/mysql-settings.js';
 import { postgresSettings } from '../src/settings/postgres-settings.js';
 
 /** A store on a handle that is left as it is. */
@@ -55,5 +56,27 @@ describe('versions of PostgreSQL', () => {
     expect(rule?.accepts('120022')).toBe(false);
     expect(rule?.accepts('130000')).toBe(true);
     expect(rule?.accepts('180001')).toBe(true);
+  });
+});
+
+describe('settings of MySQL and MariaDB', () => {
+  const accepts = (setting: string, value: string): boolean | undefined =>
+    mysqlSettings.rules.find((rule) => rule.setting === setting)?.accepts(value);
+
+  it.each([
+    ['innodb_flush_log_at_trx_commit', '1', '2'],
+    ['sync_binlog', '1', '0'],
+    ['sync_binlog', 'no binary log', '100'],
+    ['binlog_format', 'MIXED', 'STATEMENT'],
+    ['binlog_format', 'no binary log', 'STATEMENT'],
+    ['max_allowed_packet', '16777216', '1048576'],
+    ['read_only', '0', '1'],
+    ['version', '8.0.19', '8.0.18'],
+    ['version', '9.7.4-2', '5.7.44-log'],
+    ['version', '10.11.19-MariaDB-0+deb12u1', '10.5.29-MariaDB'],
+    ['version', '11.4.2-MariaDB', '5.5.68-MariaDB'],
+  ])('%s: %s is fine, %s is not', (setting, good, bad) => {
+    expect(accepts(setting, good)).toBe(true);
+    expect(accepts(setting, bad)).toBe(false);
   });
 });

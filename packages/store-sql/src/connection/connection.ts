@@ -1,5 +1,7 @@
 /** From a driver to the executor for it: what the adapters of all ORMs do once they have found the driver. */
 import { UnsupportedHandleError } from '../errors.js';
+import { isMySqlPool, type MySqlDriverPool } from '../mysql/driver.js';
+import { MySqlExecutor } from '../mysql/mysql-executor.js';
 import { isPgPool, type PgPool } from '../postgres/driver.js';
 import { PoolLink } from '../postgres/link.js';
 import { PostgresExecutor } from '../postgres/postgres-executor.js';
@@ -22,10 +24,10 @@ export interface ConnectionOptions {
 }
 
 /** The drivers that there are executors for. */
-export type NativeDriver = SqliteDriver | PgPool;
+export type NativeDriver = SqliteDriver | PgPool | MySqlDriverPool;
 
 /** How the drivers are called in messages. */
-export const DRIVER_NAMES = 'better-sqlite3 and a Pool of node-postgres';
+export const DRIVER_NAMES = 'better-sqlite3 and pools of node-postgres, mysql2 and mariadb';
 
 /** What a store can do that depends on its database alone. */
 type DatabaseCapabilities = SqlStateStoreOptions['capabilities'];
@@ -48,6 +50,8 @@ export const SERVER: DatabaseCapabilities = {
   writeLanes: 2,
   hints: true,
 };
+/** Of MySQL or MariaDB. */
+export const MYSQL_SERVER: DatabaseCapabilities = { ...SERVER, hints: false };
 /** Of a SQLite file, which has one writer. */
 export const FILE: DatabaseCapabilities = {
   durable: true,
@@ -65,7 +69,7 @@ export const IN_MEMORY: DatabaseCapabilities = {
 
 /** Whether there is an executor for the value. */
 export function isNativeDriver(value: unknown): value is NativeDriver {
-  return isPgPool(value) || isSqliteDriver(value);
+  return isPgPool(value) || isSqliteDriver(value) || isMySqlPool(value);
 }
 
 /**
@@ -78,9 +82,13 @@ export function isNativeDriver(value: unknown): value is NativeDriver {
 export function connectionOver(driver: NativeDriver, options: ConnectionOptions): Connection {
   if (isPgPool(driver)) {
     const connect = (timeoutMs: number) => new PoolLink(driver, timeoutMs);
-    return { executor: new PostgresExecutor({ ...options, connect }), capabilities: SERVER };
+    return {
+      executor: new PostgresExecutor({ ...options, connect }),
+      capabilities: SERVER,
+    };
   }
-  return sqliteConnection(requireUsable(driver), options);
+  if (isSqliteDriver(driver)) return sqliteConnection(requireUsable(driver), options);
+  return { executor: new MySqlExecutor({ ...options, pool: driver }), capabilities: MYSQL_SERVER };
 }
 
 function sqliteConnection(shared: SqliteDriver, options: ConnectionOptions): Connection {

@@ -12,6 +12,7 @@ import {
   connectionOver,
   FILE,
   IN_MEMORY,
+  MYSQL_SERVER,
   type NativeDriver,
   SERVER,
 } from './connection.js';
@@ -37,7 +38,8 @@ export function lateConnection(late: LateDriver, options: ConnectionOptions): Co
 }
 
 function capabilitiesOf(dialect: Dialect, database: unknown): Connection['capabilities'] {
-  if (dialect.name !== 'sqlite') return SERVER;
+  if (dialect.name === 'postgres') return SERVER;
+  if (dialect.name !== 'sqlite') return MYSQL_SERVER;
   return isMemoryName(database) ? IN_MEMORY : FILE;
 }
 
@@ -53,21 +55,25 @@ export interface LateExecutorOptions extends Pick<SqlExecutor, 'dialect' | 'cloc
 
 /** Asks for the executor that does the work at the first use. */
 export class LateExecutor implements SqlExecutor {
-  readonly dialect: Dialect;
   readonly clock: (() => number) | null;
   readonly hints: HintBus = {
     send: async (namespace) => (await this.#connected()).hints.send(namespace),
     listen: (listener) => this.#listen(listener),
   };
+  readonly #dialect: Dialect;
   readonly #connect: () => Promise<SqlExecutor>;
   #connecting: Promise<SqlExecutor> | undefined;
   #executor: SqlExecutor | undefined;
   #isClosed = false;
 
   constructor({ dialect, clock, connect }: LateExecutorOptions) {
-    this.dialect = dialect;
+    this.#dialect = dialect;
     this.clock = clock;
     this.#connect = connect;
+  }
+
+  get dialect(): Dialect {
+    return this.#executor?.dialect ?? this.#dialect;
   }
 
   async write<T>(script: () => Script<T>): Promise<T> {

@@ -4,10 +4,12 @@
  * came from it; one whose state or outcome is unknown is closed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SettingFinding } from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
 import { mysql } from '../dialect/mysql.js';
 import { StoreBusyError, StoreClosedError } from '../errors.js';
 import type { FailureKind, SqlExecutor } from '../sql/executor.js';
+import { noHints } from '../sql/hints.js';
 import { rows, type Script } from '../sql/script.js';
 import type { Params, Query } from '../sql/statement.js';
 import { type BoundedConnection, connectWithin } from './bounded-connection.js';
@@ -40,6 +42,7 @@ const ANSWER_MARGIN_MS = 25_000;
 export class MySqlExecutor implements SqlExecutor {
   readonly #pool: MySqlPool;
   readonly clock: (() => number) | null;
+  readonly hints = noHints;
   readonly #busyTimeoutMs: number;
   readonly #active = new Set<Promise<unknown>>();
   #dialect: Dialect = mysql;
@@ -63,6 +66,14 @@ export class MySqlExecutor implements SqlExecutor {
 
   statement<Row>(statement: Query<Row>, params: Params): Promise<readonly Row[]> {
     return this.write(() => rows(statement, params));
+  }
+
+  urgent<T>(script: () => Script<T>): Promise<T> {
+    return this.write(script);
+  }
+
+  async connectionFindings(): Promise<readonly SettingFinding[]> {
+    return [];
   }
 
   read<T>(script: () => Script<T>): Promise<T> {

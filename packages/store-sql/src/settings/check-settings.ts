@@ -2,11 +2,14 @@ import type { SettingFinding } from '@dudousxd/nestjs-durable-core';
 import type { Dialect } from '../dialect/dialect.js';
 import type { SqlExecutor } from '../sql/executor.js';
 import { rows, type Script } from '../sql/script.js';
+import { mysqlSettings } from './mysql-settings.js';
 import { postgresSettings } from './postgres-settings.js';
 import type { SettingRules } from './setting-rules.js';
 import { sqliteSettings } from './sqlite-settings.js';
 
 const rulesOf: Readonly<Partial<Record<Dialect['name'], SettingRules>>> = {
+  mysql: mysqlSettings,
+  mariadb: mysqlSettings,
   postgres: postgresSettings,
   sqlite: sqliteSettings,
 };

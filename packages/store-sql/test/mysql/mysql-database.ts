@@ -65,7 +65,7 @@ export class MySqlDatabase {
 }
 
 export function storeOn(executor: MySqlExecutor): SqlStateStore {
-  const capabilities = { durable: true, shared: true, writeLanes: 2 };
+  const capabilities = { durable: true, shared: true, writeLanes: 2, hints: false };
   return new SqlStateStore(executor, { name: 'test', capabilities });
 }
 

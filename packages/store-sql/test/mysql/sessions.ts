@@ -3,12 +3,7 @@ import type { Pool, PoolConnection } from 'mysql2';
 import { createPool as createPromisePool } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { MySqlDialect } from '../../src/dialect/mysql.js';
-import {
-  MySqlExecutor,
-  type SqlStateStore,
-  StoreBusyError,
-  unsafeMySqlSettings,
-} from '../../src/index.js';
+import { MySqlExecutor, type SqlStateStore, StoreBusyError } from '../../src/index.js';
 import { connectWithin } from '../../src/mysql/bounded-connection.js';
 import { toMySqlPool } from '../../src/mysql/driver.js';
 import { NoAnswerError } from '../../src/mysql/failures.js';
@@ -193,7 +188,7 @@ export function describeSessions(server: string, dialect: MySqlDialect): void {
     });
 
     test('are of a server whose settings are safe', async () => {
-      expect(await unsafeMySqlSettings(database.openPool())).toEqual([]);
+      expect(await store.checkSettings()).toEqual([]);
     });
 
     test('name the time of the database, whatever their time zone', async () => {
