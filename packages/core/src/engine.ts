@@ -3,7 +3,7 @@ import { DatabaseClock } from './claim/database-clock.js';
 import { HintSender } from './claim/hint-sender.js';
 import { OutboxSweep } from './claim/outbox-sweep.js';
 import { RunOperator } from './client/run-operator.js';
-import { RunStarter, type Start } from './client/run-starter.js';
+import { againWhileBusy, RunStarter, type Start } from './client/run-starter.js';
 import { Signaller } from './client/signaller.js';
 import { AGAIN, type Again, Batcher } from './commit/batcher.js';
 import type {
@@ -51,6 +51,8 @@ export class DurableEngine implements DurableClient {
   private readonly clock: DatabaseClock;
   private readonly turns: Batcher<Turn, CommitEnd>;
   private readonly starts: Batcher<Start, CreateOutcome>;
+  /** Apart from the others, which must not wait for them. */
+  private readonly heldStarts: Batcher<Start, CreateOutcome>;
   private readonly messages: Batcher<InboxMessage, DeliverResult>;
   private readonly signals: Batcher<SignalMessage, DeliverResult>;
   private readonly transport: Transport;
@@ -88,6 +90,12 @@ export class DurableEngine implements DurableClient {
       (starts) => this.createRuns(starts),
       ({ run }) => one(run.input),
       lanes,
+    );
+    this.heldStarts = this.batcher(
+      'starts that others hold up',
+      async (starts) =>
+        againWhileBusy(starts, await this.createRuns(starts), runtime.clock.monotonic()),
+      ({ run }) => one(run.input),
     );
     this.messages = this.batcher(
       'messages',
@@ -178,7 +186,7 @@ export class DurableEngine implements DurableClient {
       this.transport.close(shutdownTimeoutMs),
       this.executor?.stop(shutdownTimeoutMs),
     ]);
-    const writers = [this.starts, this.messages, this.signals];
+    const writers = [this.starts, this.heldStarts, this.messages, this.signals];
     const idle = Promise.all(writers.map((batcher) => batcher.whenIdle()));
     stages.push(
       ...(await Promise.allSettled([
@@ -201,7 +209,8 @@ export class DurableEngine implements DurableClient {
     this.phase = 'stopped';
     this.stopListening();
     this.hints.stop();
-    for (const batcher of [this.turns, this.starts, this.messages, this.signals]) batcher.kill();
+    for (const batcher of [this.turns, this.starts, this.heldStarts, this.messages, this.signals])
+      batcher.kill();
     this.outbox.stop();
     this.dispatcher?.kill();
     this.executor?.kill();
@@ -366,6 +375,7 @@ export class DurableEngine implements DurableClient {
       settings: this.settings,
       registry: this.registry,
       starts: this.starts,
+      heldStarts: this.heldStarts,
       claimant: (workflow, version) => this.executor?.claimant(workflow, version) ?? null,
       onCreated: (run) => {
         this.lifecycle.created(run);

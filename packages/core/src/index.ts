@@ -44,6 +44,7 @@ export {
   RunCancelledError,
   RunConflictError,
   RunFailedError,
+  RunIdBusyError,
   RunNotFoundError,
   RunStateError,
   RunTimeoutError,

@@ -44,8 +44,9 @@ await store.migrate();
 say('ready');
 const ids = Array.from({ length: Number(runCount) }, (_, i) => `${name}-${i}`);
 const created = await store.createRuns({ runs: ids.map(newRun), claim: name });
+const runs = created.flatMap((answer) => (answer.outcome === 'busy' ? [] : [answer.run]));
 for (let seq = 1; seq <= Number(turnCount); seq += 1) {
-  const results = await store.commit(created.map(({ run }) => newTurn(run, seq)));
+  const results = await store.commit(runs.map((run) => newTurn(run, seq)));
   if (results.some(({ outcome }) => outcome !== 'committed')) throw new Error('a turn was lost');
   say(String(seq));
 }

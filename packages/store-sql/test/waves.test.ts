@@ -1,6 +1,6 @@
 import type { Turn } from '@dudousxd/nestjs-durable-core';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { newEvent, newRun, newTurn, TestStore } from './support/test-store.js';
+import { newEvent, newRun, newTurn, runsOf, TestStore } from './support/test-store.js';
 
 const settled = {
   to: 'settled',
@@ -55,7 +55,7 @@ describe('turns of one batch that concern each other', () => {
         runs: [childOf(parentId, childId, 'cancel')],
         claim: 'w1',
       });
-      const [child] = created.map(({ run }) => run);
+      const [child] = runsOf(created);
       if (!parent || !child) throw new Error('no run');
       const turns = [newTurn(child, { change: end }), newTurn(parent, { change: suspended })];
       await commit(order.flatMap((at) => turns[at] ?? []));
@@ -73,7 +73,7 @@ describe('turns of one batch that concern each other', () => {
       runs: [childOf('p', 'c1', 'terminate'), childOf('p', 'c2', 'terminate')],
       claim: 'w1',
     });
-    const [c1, c2] = created.map(({ run }) => run);
+    const [c1, c2] = runsOf(created);
     if (!parent || !other || !c1 || !c2) throw new Error('no run');
     const answers = await commit([
       newTurn(c1, { events: [newEvent(1)] }),

@@ -1,8 +1,13 @@
 /** Starts runs: idempotent by id, conflicts detected, many starts in one call to the store. */
 import { inputDigest } from '../codec/digest.js';
-import type { Batcher } from '../commit/batcher.js';
+import { AGAIN, type Again, type Batcher } from '../commit/batcher.js';
 import type { StartOptions, StartResult } from '../engine-types.js';
-import { InvalidArgumentError, RunConflictError, UnknownWorkflowError } from '../errors/errors.js';
+import {
+  InvalidArgumentError,
+  RunConflictError,
+  RunIdBusyError,
+  UnknownWorkflowError,
+} from '../errors/errors.js';
 import { requireName, requireRunId } from '../model/ids.js';
 import type { NewRun, RunRecord } from '../model/run.js';
 import type { Settings } from '../settings.js';
@@ -15,6 +20,28 @@ import type { Registry } from '../workflow/registry.js';
 export interface Start {
   readonly run: NewRun;
   readonly claim: string | null;
+  /** When it was asked for, on the monotonic clock. */
+  readonly since: number;
+}
+
+/** How long a start waits for a transaction that holds its run id, in milliseconds. */
+const MAX_BUSY_MS = 10_000;
+
+/**
+ * The answers to starts that a transaction of others holds up: to be asked for again, but not for ever, as that transaction
+ * may be the caller's own.
+ *
+ * @param now on the monotonic clock
+ */
+export function againWhileBusy(
+  starts: readonly Start[],
+  answers: readonly CreateOutcome[],
+  now: number,
+): readonly (CreateOutcome | Again)[] {
+  return answers.map((answer, i) => {
+    const isOver = now - (starts[i]?.since ?? 0) >= MAX_BUSY_MS;
+    return answer.outcome === 'busy' && !isOver ? AGAIN : answer;
+  });
 }
 
 export interface RunStarterOptions {
@@ -22,6 +49,8 @@ export interface RunStarterOptions {
   readonly settings: Settings;
   readonly registry: Registry;
   readonly starts: Batcher<Start, CreateOutcome>;
+  /** Takes starts that were busy, until they have been for `MAX_BUSY_MS`. */
+  readonly heldStarts: Batcher<Start, CreateOutcome>;
   /** The worker under which the run may start here at once. */
   readonly claimant: (workflow: string, version: string) => string | null;
   readonly onCreated: (run: RunRecord) => void;
@@ -45,7 +74,10 @@ export class RunStarter {
       this.findHere(workflow, options) ?? (await this.findElsewhere(workflow, options));
     const run = this.newRun(target, input, options);
     const claim = run.startAt === null ? this.options.claimant(run.workflow, run.version) : null;
-    const answer = await this.submit({ run, claim });
+    const since = this.options.settings.runtime.clock.monotonic();
+    const answer = await this.submit({ run, claim, since });
+    if (answer.outcome === 'busy')
+      throw new RunIdBusyError({ runId: run.id, waitedMs: MAX_BUSY_MS });
     if (answer.outcome === 'existing') return this.existing(answer.run, run, options);
     this.options.onCreated(answer.run);
     return { runId: run.id, status: 'pending', created: true };
@@ -100,7 +132,8 @@ export class RunStarter {
     const { id } = start.run;
     this.underWay.set(id, start);
     try {
-      return await this.options.starts.submit(start);
+      const answer = await this.options.starts.submit(start);
+      return answer.outcome === 'busy' ? await this.options.heldStarts.submit(start) : answer;
     } finally {
       this.underWay.delete(id);
     }

@@ -5,8 +5,8 @@
  *     ├─ thrown by users    FatalError, RetryableError
  *     ├─ arguments, values  InvalidArgumentError, UnserializableValueError, PayloadTooLargeError, CodecError,
  *     │                     SchemaValidationError
- *     ├─ runs               RunNotFoundError, RunConflictError, RunStateError, RunFailedError, RunCancelledError,
- *     │                     RunBlockedError, RunTimeoutError, CancelledError, ChildFailedError
+ *     ├─ runs               RunNotFoundError, RunConflictError, RunIdBusyError, RunStateError, RunFailedError,
+ *     │                     RunCancelledError, RunBlockedError, RunTimeoutError, CancelledError, ChildFailedError
  *     ├─ time               StepTimeoutError, HeartbeatTimeoutError, SignalTimeoutError, WaitTimeoutError
  *     └─ engine             UnknownWorkflowError, DuplicateRegistrationError, LeaseLostError, DeterminismError,
  *                           ForeignAwaitError, SchemaTooNewError, TransactionsUnsupportedError, ShutdownError, NotStartedError
@@ -39,6 +39,7 @@ export {
 } from './engine-errors.js';
 export { type InvalidArgument, InvalidArgumentError } from './invalid-argument-error.js';
 export {
+  type BusyRunId,
   type Cancellation,
   CancelledError,
   ChildFailedError,
@@ -49,6 +50,7 @@ export {
   type RunConflict,
   RunConflictError,
   RunFailedError,
+  RunIdBusyError,
   RunNotFoundError,
   RunStateError,
   RunTimeoutError,
@@ -100,6 +102,7 @@ export const durableErrorClasses: readonly AnyErrorClass[] = [
   run.RunCancelledError,
   run.RunConflictError,
   run.RunFailedError,
+  run.RunIdBusyError,
   run.RunNotFoundError,
   run.RunStateError,
   run.RunTimeoutError,

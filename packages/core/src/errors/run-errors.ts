@@ -51,6 +51,25 @@ export class RunConflictError extends DurableError<RunConflict> {
   }
 }
 
+/** Which id, and how long it was waited for. */
+export type BusyRunId = { readonly runId: string; readonly waitedMs: number };
+
+/** A transaction that has not ended is about to create a run with this id; nothing was started. HTTP 409. */
+export class RunIdBusyError extends DurableError<BusyRunId> {
+  static {
+    brandErrorClass(this, 'RunIdBusyError');
+  }
+
+  constructor(busy: BusyRunId) {
+    const { runId, waitedMs } = busy;
+    super(
+      `A transaction that is about to start the run "${runId}" has not ended for ${waitedMs} ms. If it is your own, pass it ` +
+        'as `transaction`, or start the run when it has ended.',
+      { code: 'RUN_ID_BUSY', fields: { ...busy }, httpStatus: 409 },
+    );
+  }
+}
+
 /** An operation that a run's status does not allow. */
 export type RefusedTransition = {
   readonly runId: string;

@@ -56,10 +56,14 @@ export interface StoreCapabilities {
 /** Gets the namespace in which something is due; null = hints may have been lost, so that it is time to look once. */
 export type HintListener = (namespace: string | null) => void;
 
-/** Answer to one created run. `existing` carries what is stored, for the caller to detect a conflict. */
+/**
+ * Answer to one created run. `existing` carries what is stored, for the caller to detect a conflict. `busy`: a transaction
+ * that has not ended is about to create a run of that id; nothing was written.
+ */
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly run: RunRecord }
-  | { readonly outcome: 'existing'; readonly run: RunRecord };
+  | { readonly outcome: 'existing'; readonly run: RunRecord }
+  | { readonly outcome: 'busy' };
 
 /** Who creates: with `claim`, runs that are due at once are born `running`, owned by that worker at epoch 1. */
 export interface CreateRunsRequest {
@@ -306,6 +310,7 @@ export interface StateStore {
   /** Listens to the hints of other processes, until the returned function is called or the store is closed. */
   onHint(listener: HintListener): () => void;
 
+  /** A run whose id an open transaction holds is `busy` soon, and keeps no other waiting (semantics.md 6). */
   createRuns(request: CreateRunsRequest): Promise<readonly CreateOutcome[]>;
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /** Registers the worker or extends its lease. */

@@ -76,6 +76,11 @@ export interface Dialect {
   readonly locksBeforeLimit: boolean;
   /** Whether GROUP BY goes from value to value along an index that FORCE INDEX names. */
   readonly skipScans: boolean;
+  /**
+   * A statement after which a transaction of the store waits only briefly for a lock that others hold. Absent where nobody
+   * holds the lock of a row.
+   */
+  readonly waitBriefly?: string;
   /** Whether the list of texts in a JSON column has a member that equals the next parameter. */
   readonly hasMember: (column: string) => string;
 }

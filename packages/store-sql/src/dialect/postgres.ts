@@ -1,6 +1,6 @@
 /** PostgreSQL 13 or later, at READ COMMITTED: each statement sees what was committed before it began. */
 import { commitStatement } from '../postgres/group-commit.js';
-import { createStatement } from '../postgres/group-create.js';
+import { createStatement, MAX_WAIT_MS } from '../postgres/group-create.js';
 import type { OnConflict } from '../sql/statement.js';
 import type { Dialect } from './dialect.js';
 import { standardText } from './standard.js';
@@ -36,6 +36,7 @@ export const postgres: Dialect = {
   unlocked: (table) => table,
   locksBeforeLimit: false,
   skipScans: false,
+  waitBriefly: `set local lock_timeout = ${MAX_WAIT_MS}`,
   hasMember: (column) =>
     `exists (select 1 from json_array_elements_text(${column}::json) member where member = ?)`,
 };

@@ -13,8 +13,8 @@ interface NewRow {
   readonly created_at: number;
 }
 
-/** Milliseconds. Beyond them the statement fails, and the batch goes the way on which each waits for itself. */
-const MAX_WAIT_MS = 250;
+/** Milliseconds. Beyond them the statement fails, and each run is tried by itself. */
+export const MAX_WAIT_MS = 250;
 
 const INTEGER_COLUMNS = new Set([
   'epoch',

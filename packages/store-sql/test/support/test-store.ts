@@ -1,4 +1,5 @@
 import type {
+  CreateOutcome,
   HistoryEvent,
   NewRun,
   RunRecord,
@@ -39,7 +40,7 @@ export class TestStore {
       claim: worker,
     });
     this.driver.take();
-    return created.map(({ run }) => run);
+    return runsOf(created);
   }
 
   /** The texts sent by an operation, in order. */
@@ -55,6 +56,11 @@ export class TestStore {
     await operation();
     return this.driver.take().reduce((sum, { rows }) => sum + rows, 0);
   }
+}
+
+/** The runs that answers to starts are about. */
+export function runsOf(answers: readonly CreateOutcome[]): readonly RunRecord[] {
+  return answers.flatMap((answer) => (answer.outcome === 'busy' ? [] : [answer.run]));
 }
 
 export function newRun(id: string, overrides: Partial<NewRun> = {}): NewRun {

@@ -16,7 +16,7 @@ import type {
   TakeTasksRequest,
   Turn,
 } from '@dudousxd/nestjs-durable-core';
-import { buildNewRun, buildTurn, LONG_LEASE_MS, NAMESPACE, QUEUE, START } from './build.js';
+import { buildNewRun, buildTurn, LONG_LEASE_MS, NAMESPACE, QUEUE, runOf, START } from './build.js';
 import type { StoreFixture } from './fixture.js';
 
 /** A store on the bench: the port's verbs with the suite's defaults, for one item at a time, and the clock. */
@@ -60,14 +60,14 @@ export class StoreBench {
   /** Creates a run that nobody owns. */
   async create(overrides: Partial<NewRun> = {}): Promise<RunRecord> {
     const created = await this.store.createRuns({ runs: [this.newRun(overrides)], claim: null });
-    return only(created).run;
+    return runOf(only(created));
   }
 
   /** Creates a run that `worker` owns. The worker is registered before. */
   async start(worker = 'w1', overrides: Partial<NewRun> = {}): Promise<RunRecord> {
     await this.heartbeat(worker);
     const created = await this.store.createRuns({ runs: [this.newRun(overrides)], claim: worker });
-    return only(created).run;
+    return runOf(only(created));
   }
 
   /** Claims as `worker`, who serves the suite's workflow. */

@@ -1,4 +1,5 @@
 import type {
+  CreateOutcome,
   HistoryEvent,
   NewRun,
   RemoteTask,
@@ -31,6 +32,12 @@ export function buildNewRun(id: string, overrides: Partial<NewRun> = {}): NewRun
     timeoutMs: null,
     ...overrides,
   };
+}
+
+/** The run that an answer to a start is about. */
+export function runOf(answer: CreateOutcome | undefined): RunRecord {
+  if (answer === undefined || answer.outcome === 'busy') throw new Error('no run was created');
+  return answer.run;
 }
 
 /** A turn of the run as its owner would commit it now; by default it changes nothing. */

@@ -1,7 +1,7 @@
 import type { StateStore } from '@dudousxd/nestjs-durable-core';
 import { describe, expect } from 'vitest';
 import type { StoreBench } from './bench.js';
-import { buildEvent, buildTurn, completed, NAMESPACE, QUEUE, suspended } from './build.js';
+import { buildEvent, buildTurn, completed, NAMESPACE, QUEUE, runOf, suspended } from './build.js';
 import type { StoreTest } from './store-test.js';
 
 const HANDLES = 4;
@@ -23,11 +23,11 @@ async function drain(store: StateStore, worker: string, limit: number): Promise<
 /** Runs that each wait once at `token`, suspended. */
 async function waiters(bench: StoreBench, count: number, token: string): Promise<string[]> {
   const runs = Array.from({ length: count }, () => bench.newRun());
-  const created = await bench.store.createRuns({ runs, claim: 'w1' });
+  const created = (await bench.store.createRuns({ runs, claim: 'w1' })).map(runOf);
   const waits = [{ token, position: 1, deadline: null }];
-  const turns = created.map(({ run }) => buildTurn(run, { waits, change: suspended() }));
+  const turns = created.map((run) => buildTurn(run, { waits, change: suspended() }));
   await bench.store.commit(turns);
-  return created.map(({ run }) => run.id);
+  return created.map(({ id }) => id);
 }
 
 /** Claims all woken runs, takes their payloads and ends them, until nothing is due. Returns run → payload. */

@@ -1,20 +1,20 @@
 import { describe, expect } from 'vitest';
 import type { StoreBench } from './bench.js';
-import { buildEvent, buildTask, buildTurn, NAMESPACE } from './build.js';
+import { buildEvent, buildTask, buildTurn, NAMESPACE, runOf } from './build.js';
 import type { StoreTest } from './store-test.js';
 
 /** A run of `w1` with a row in every table. Everything that was handed over is vandalized afterwards. */
 async function fillStore(bench: StoreBench): Promise<void> {
   await bench.heartbeat('w1');
   const runs = [bench.newRun({ id: 'mine', tags: ['a'] })];
-  const [created] = await bench.store.createRuns({ runs, claim: 'w1' });
-  if (!created) throw new Error('no run was created');
+  const [answer] = await bench.store.createRuns({ runs, claim: 'w1' });
+  const created = runOf(answer);
   const group = { id: 'g', mode: 'all', name: 'g', branch: 0 } as const;
   const turns = [
-    buildTurn(structuredClone(created.run), {
+    buildTurn(structuredClone(created), {
       events: [buildEvent(1, { group, detail: { token: 'cmd' } })],
       waits: [{ token: 'cmd', position: 1, deadline: null }],
-      tasks: [buildTask(created.run, 'task')],
+      tasks: [buildTask(created, 'task')],
     }),
   ];
   await bench.store.commit(turns);

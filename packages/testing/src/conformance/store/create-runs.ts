@@ -1,7 +1,7 @@
 import type { NewRun } from '@dudousxd/nestjs-durable-core';
 import { describe, expect } from 'vitest';
 import { only } from './bench.js';
-import { NAMESPACE } from './build.js';
+import { NAMESPACE, runOf } from './build.js';
 import { dumpStore } from './dump.js';
 import type { StoreTest } from './store-test.js';
 
@@ -24,7 +24,7 @@ export function describeCreateRuns(storeTest: StoreTest): void {
       const { startAt: _, timeoutMs: __, ...given } = newRun;
       const answer = only(await bench.store.createRuns({ runs: [newRun], claim: null }));
       expect(answer.outcome).toBe('created');
-      expect(answer.run).toEqual({
+      expect(runOf(answer)).toEqual({
         ...given,
         status: 'pending',
         branch: 0,
@@ -40,7 +40,7 @@ export function describeCreateRuns(storeTest: StoreTest): void {
         waitingFor: [],
         reason: null,
       });
-      expect(await bench.store.getRun(newRun.id)).toEqual(answer.run);
+      expect(await bench.store.getRun(newRun.id)).toEqual(runOf(answer));
       expect(await bench.claimIds()).toEqual([newRun.id]);
     });
 
@@ -111,7 +111,9 @@ export function describeCreateRuns(storeTest: StoreTest): void {
       await bench.create({ id: 'b' });
       const runs = ['a', 'b', 'c', 'a'].map((id, i) => bench.newRun({ id, input: String(i) }));
       const answers = await bench.store.createRuns({ runs, claim: null });
-      expect(answers.map(({ outcome, run }) => [outcome, run.id, run.input])).toEqual([
+      expect(
+        answers.map((answer) => [answer.outcome, runOf(answer).id, runOf(answer).input]),
+      ).toEqual([
         ['created', 'a', '0'],
         ['existing', 'b', '{"n":1}'],
         ['created', 'c', '2'],
@@ -133,10 +135,13 @@ export function describeCreateRuns(storeTest: StoreTest): void {
             store.createRuns({ runs: runs.map((run) => ({ ...run, input: `${i}` })), claim: null }),
           ),
         );
-        const created = answers.flat().filter(({ outcome }) => outcome === 'created');
-        expect(created.map(({ run }) => run.id).sort()).toEqual(runs.map((run) => run.id).sort());
-        for (const { run } of answers.flat()) {
-          expect(run).toEqual(created.find((one) => one.run.id === run.id)?.run);
+        const created = answers
+          .flat()
+          .filter(({ outcome }) => outcome === 'created')
+          .map(runOf);
+        expect(created.map(({ id }) => id).sort()).toEqual(runs.map((run) => run.id).sort());
+        for (const run of answers.flat().map(runOf)) {
+          expect(run).toEqual(created.find(({ id }) => id === run.id));
         }
         const counts = await bench.store.countRuns({ namespace: NAMESPACE });
         expect(counts.pending).toBe(runs.length);

@@ -8,7 +8,7 @@ import type {
   TransactionRequest,
 } from '@dudousxd/nestjs-durable-core';
 import { test } from 'vitest';
-import { buildNewRun, LONG_LEASE_MS, NAMESPACE, QUEUE } from '../store/build.js';
+import { buildNewRun, LONG_LEASE_MS, NAMESPACE, QUEUE, runOf } from '../store/build.js';
 import type { TransactionFactory, TransactionFixture } from './fixture.js';
 
 /** A store and its ORM on the bench. */
@@ -34,8 +34,7 @@ export class TransactionBench {
     const beat = { worker, namespace: NAMESPACE, leaseMs: LONG_LEASE_MS, serves: [QUEUE] };
     await this.store.heartbeat(beat);
     const [created] = await this.store.createRuns({ runs: [this.newRun()], claim: worker });
-    if (!created) throw new Error('no answer to a start');
-    return created.run;
+    return runOf(created);
   }
 
   /** One attempt of a transaction of the run, as its owner makes it. */

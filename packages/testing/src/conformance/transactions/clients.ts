@@ -92,6 +92,39 @@ export function describeTransactionalClients(engineTest: EngineTest): void {
       expect(await engine.signal('paid', 1, { id: 's1' })).toEqual({ accepted: false });
     });
 
+    engineTest(
+      'holds up no start but that of the id that it is about to use',
+      async (bench, engines) => {
+        const { fixture } = bench;
+        if (fixture.synchronous) return;
+        const engine = await engines.start(bench.store, async () => 'ran');
+        let sameId: Promise<unknown> = Promise.resolve();
+        await fixture.begin(async (tx) => {
+          await engine.startRun('wf', null, { runId: 'a', transaction: tx });
+          sameId = engine.startRun('wf', null, { runId: 'a' });
+          const others = ['b', 'c', 'd'].map((runId) => engine.startRun('wf', null, { runId }));
+          for (const { runId } of await Promise.all(others)) await engine.waitForRun(runId);
+          // Nor do later ones wait.
+          await engine.startRun('wf', null, { runId: 'e' });
+          await engine.waitForRun('e');
+        });
+        expect(await sameId).toEqual({ runId: 'a', status: 'pending', created: false });
+        expect(await engine.waitForRun('a')).toMatchObject({ output: 'ran' });
+      },
+    );
+
+    engineTest('that waits for itself is told so', async (bench, engines) => {
+      const { fixture } = bench;
+      if (fixture.synchronous) return;
+      const engine = await engines.start(bench.store, async () => 'ran');
+      const waiting = fixture.begin(async (tx) => {
+        await engine.startRun('wf', null, { runId: 'a', transaction: tx });
+        await engine.startRun('wf', null, { runId: 'a' });
+      });
+      await expect(waiting).rejects.toMatchObject({ code: 'RUN_ID_BUSY' });
+      await expect(engine.getRun('a')).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+    });
+
     engineTest('may start and signal inside ctx.transaction', async (bench, engines) => {
       const { fixture } = bench;
       const engine = await engines.start(bench.store, async (ctx, input: string) => {

@@ -10,7 +10,7 @@ import {
 export class Engines {
   readonly #engines: DurableEngine[] = [];
 
-  /** An engine that executes the one workflow `wf`. Leases are short, so that the dead are found at once. */
+  /** An engine that executes the one workflow `wf`. */
   async start(
     store: StateStore,
     run: (ctx: WorkflowCtx, input: never) => Promise<unknown>,
@@ -18,7 +18,7 @@ export class Engines {
   ): Promise<DurableEngine> {
     const engine = new DurableEngine({
       store: withoutClose(store),
-      worker: { lease: 400, heartbeat: 100, maxPoll: 20 },
+      worker: { maxPoll: 20 },
       retry: { initialDelay: 1 },
       runtime: quietRuntime,
       ...options,
@@ -57,6 +57,17 @@ export function override(store: StateStore, overrides: Partial<StateStore>): Sta
       return typeof value === 'function' ? value.bind(source) : value;
     },
   });
+}
+
+/** Kills an engine as a dying process would, and lets others have the run at once, as when the lease has passed. */
+export async function crash(
+  engine: DurableEngine,
+  store: StateStore,
+  runId: string,
+): Promise<void> {
+  engine.kill();
+  const run = await store.getRun(runId);
+  if (run?.worker) await store.releaseWorker(run.worker);
 }
 
 /** Polls until the condition holds. */

@@ -1,7 +1,7 @@
 import type { StateStore } from '@dudousxd/nestjs-durable-core';
 import { describe, expect } from 'vitest';
 import type { TransactionTest } from './bench.js';
-import { type Engines, override, until } from './engines.js';
+import { crash, type Engines, override, until } from './engines.js';
 import { inOrder } from './fixture.js';
 
 export type EngineTest = (
@@ -36,7 +36,7 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
           await ctx.waitForSignal('go');
           return paid;
         },
-        { worker: { lease: 400, heartbeat: 100, maxPoll: 20, residentIdle: 1 } },
+        { worker: { maxPoll: 20, residentIdle: 1 } },
       );
       const { runId } = await engine.startRun('wf', null, { runId: 'r1' });
       await until(async () => (await engine.getRun(runId)).status === 'suspended');
@@ -65,7 +65,7 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
       const first = await engines.start(deaf, run);
       const { runId } = await first.startRun('wf', null);
       await committed.promise;
-      first.kill();
+      await crash(first, bench.store, runId);
       const second = await engines.start(await fixture.secondStore(), run);
       expect(await second.waitForRun(runId)).toMatchObject({ output: 1 });
       expect(bodies).toBe(1);
@@ -123,7 +123,7 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
       });
       const { runId } = await first.startRun('wf', null);
       await committed.promise;
-      first.kill();
+      await crash(first, bench.store, runId);
       const changed = await engines.start(await fixture.secondStore(), async (ctx) => {
         await ctx.sleep(1);
         return ctx.step('pay', () => 'something else');
@@ -235,7 +235,7 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
               inOrder([() => fixture.insert(tx, `${id}-b`)], null),
             );
           },
-          { worker: { lease: 10_000, maxPoll: 20 } },
+          { worker: { maxPoll: 20 } },
         );
         const ids = Array.from({ length: 50 }, (_, n) => `run-${n}`);
         await Promise.all(ids.map((runId) => engine.startRun('wf', runId, { runId })));
