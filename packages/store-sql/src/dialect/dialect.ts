@@ -77,6 +77,11 @@ export interface Dialect {
   /** Whether GROUP BY goes from value to value along an index that FORCE INDEX names. */
   readonly skipScans: boolean;
   /**
+   * Whether a savepoint is refused outside a transaction, and in one that has failed: then nothing has to be set at the
+   * begin of a transaction to know at its end that it is whole.
+   */
+  readonly refusesStraySavepoints?: boolean;
+  /**
    * A statement after which a transaction of the store waits only briefly for a lock that others hold. Absent where nobody
    * holds the lock of a row.
    */

@@ -36,6 +36,7 @@ export const postgres: Dialect = {
   unlocked: (table) => table,
   locksBeforeLimit: false,
   skipScans: false,
+  refusesStraySavepoints: true,
   waitBriefly: `set local lock_timeout = ${MAX_WAIT_MS}`,
   hasMember: (column) =>
     `exists (select 1 from json_array_elements_text(${column}::json) member where member = ?)`,

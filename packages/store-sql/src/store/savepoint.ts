@@ -8,6 +8,8 @@ import { define, type Script } from '../sql/script.js';
 
 /** Stands for the whole of a transaction: it is gone when that is. */
 const BEGIN = 'durable_begin';
+/** Shows that a transaction is open and whole, where the database refuses stray ones. */
+const END = 'durable_end';
 /** Around one call. */
 const CALL = 'durable_call';
 
@@ -18,9 +20,12 @@ function text(runner: ScriptRunner, statement: string): MaybePromise<void> {
   return runner.run(() => define(statement));
 }
 
-/** Marks the begin of a transaction, before anything else happens in it. */
-export function markBegin(runner: ScriptRunner): MaybePromise<void> {
-  return text(runner, `savepoint ${BEGIN}`);
+/**
+ * Marks the begin of a transaction, before anything else happens in it. Not where that is not needed: the user's code may
+ * want to set the isolation level, which has to come first.
+ */
+export function markBegin(runner: ScriptRunner, { dialect }: SqlExecutor): MaybePromise<void> {
+  return dialect.refusesStraySavepoints ? undefined : text(runner, `savepoint ${BEGIN}`);
 }
 
 /**
@@ -31,10 +36,13 @@ export function markBegin(runner: ScriptRunner): MaybePromise<void> {
 export function requireUnbroken(
   runner: ScriptRunner,
   transaction: string,
-  executor: Pick<SqlExecutor, 'classify'>,
+  executor: SqlExecutor,
 ): MaybePromise<void> {
+  const isWhole = executor.dialect.refusesStraySavepoints
+    ? `savepoint ${END}`
+    : `release savepoint ${BEGIN}`;
   return orElse(
-    () => text(runner, `release savepoint ${BEGIN}`),
+    () => text(runner, isWhole),
     (error) => {
       if (conflictOf(error) !== null || executor.classify(error) === 'unavailable') throw error;
       throw new TransactionBrokenError({ transaction, cause: error });

@@ -88,7 +88,7 @@ class Try {
   #work(tx: unknown): MaybePromise<TransactionOutcome> {
     const { transactions, executor } = this.#place;
     const runner = transactions.runnerOf(tx);
-    return andThen(markBegin(runner), () =>
+    return andThen(markBegin(runner, executor), () =>
       andThen(this.#gate.work(tx), (payload) => {
         if (!this.#gate.mayCommit()) return this.#rollBack(ABANDONED);
         return andThen(requireUnbroken(runner, this.#request.name, executor), () =>

@@ -3,6 +3,9 @@ import { describe, expect } from 'vitest';
 import { buildEvent, buildTurn, failed, suspended } from '../store/build.js';
 import type { TransactionTest } from './bench.js';
 
+/** What PostgreSQL says of a transaction that it has rolled back over another. */
+const CONFLICT = Object.assign(new Error('could not serialize access'), { code: '40001' });
+
 function arrivalOf(outcome: TransactionOutcome) {
   if (outcome.outcome !== 'committed' && outcome.outcome !== 'recorded') {
     throw new Error(`the transaction was ${outcome.outcome}`);
@@ -110,6 +113,18 @@ export function describeCheckpoints(storeTest: TransactionTest): void {
       expect(await bench.arrivals(run.id)).toEqual([]);
     });
 
+    storeTest('is committed although the answer to COMMIT was lost', async (bench) => {
+      const { loseCommit } = bench.fixture;
+      if (!loseCommit) return;
+      const run = await bench.start();
+      const fault = loseCommit();
+      const outcome = await bench.transact(run, bench.inserting('a'));
+      expect(fault.hasHit()).toBe(true);
+      expect(outcome.outcome).toBe('committed');
+      expect(await bench.fixture.rows()).toEqual(['a']);
+      expect(await bench.arrivals(run.id)).toEqual([arrivalOf(outcome)]);
+    });
+
     storeTest('in which a database error was caught commits whole or not at all', async (bench) => {
       const run = await bench.start();
       const { insert } = bench.fixture;
@@ -129,6 +144,28 @@ export function describeCheckpoints(storeTest: TransactionTest): void {
       expect(await bench.fixture.rows()).toEqual(hasCommitted ? ['a'] : []);
       expect(await bench.arrivals(run.id)).toHaveLength(hasCommitted ? 1 : 0);
       if (!hasCommitted) expect(answer).toMatchObject({ reason: { code: 'TRANSACTION_BROKEN' } });
+    });
+
+    storeTest('is tried again, whole, after a conflict with others', async (bench) => {
+      const run = await bench.start();
+      const { insert } = bench.fixture;
+      let tries = 0;
+      const work = (tx: unknown) => {
+        tries += 1;
+        const done = (): string => {
+          if (tries < 3) throw new Error('wrapped', { cause: CONFLICT });
+          return '"done"';
+        };
+        const inserted = insert(tx, 'a');
+        return inserted instanceof Promise ? inserted.then(done) : done();
+      };
+      expect(await bench.transact(run, work)).toMatchObject({ outcome: 'committed' });
+      expect(tries).toBe(3);
+      expect(await bench.fixture.rows()).toEqual(['a']);
+      // Not for ever.
+      const hopeless = bench.transact(run, () => Promise.reject(CONFLICT), { position: 2 });
+      if (!bench.fixture.synchronous) await expect(hopeless).rejects.toBe(CONFLICT);
+      else await expect(hopeless).rejects.toThrow();
     });
 
     storeTest('keeps the run due until its checkpoint is consumed', async (bench) => {

@@ -22,6 +22,8 @@ export interface TransactionFixture {
   rows(): Promise<readonly string[]>;
   /** See `StoreFixture`: over all connections of the store and of the ORM in this process. */
   failAfterStatements?(n: number): StatementFault;
+  /** Has the next COMMIT executed, of the store or of the ORM, and breaks the connection in place of the answer. */
+  loseCommit?(): StatementFault;
   /** Closes the handles and removes the data. */
   dispose(): Promise<void>;
 }
