@@ -38,6 +38,9 @@ import type { StepDefinition, WorkflowDefinition } from './workflow/definition.j
 import type { Duration } from './workflow/duration.js';
 import { Registry } from './workflow/registry.js';
 
+/** How long a process that stops waits for the last word to the others, and for the store to close. */
+const MAX_CLOSE_MS = 2_000;
+
 /**
  * Executes durable workflows on a store, and serves the application's calls about them. Register workflows and steps
  * first, then `start()`. Any number of engines, in any number of processes, may share one database.
@@ -194,11 +197,12 @@ export class DurableEngine implements DurableClient {
         within(runtime, flushMs, idle),
       ])),
     );
-    await within(runtime, flushMs, this.hints.flush());
+    await within(runtime, MAX_CLOSE_MS, this.hints.flush());
     this.hints.stop();
     for (const batcher of [this.turns, ...writers]) batcher.kill();
     this.waiters.stop();
-    stages.push(...(await Promise.allSettled([this.store.close()])));
+    const closed = within(runtime, MAX_CLOSE_MS, this.store.close());
+    stages.push(...(await Promise.allSettled([closed])));
     this.phase = 'stopped';
     const failed = stages.find((stage) => stage.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

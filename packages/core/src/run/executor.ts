@@ -213,6 +213,10 @@ export class Executor {
     this.lease.stop();
     this.endPauses();
     this.endGuards();
+    await within(runtime, MAX_FLUSH_MS, this.giveBack());
+  }
+
+  private async giveBack(): Promise<void> {
     const released = await this.options.store.releaseWorker(this.lease.worker);
     if (released > 0) this.options.hintOthers();
   }

@@ -133,7 +133,6 @@ describe.skipIf(server === undefined)('a fleet on PostgreSQL', { timeout: TIMEOU
   test('a process that is cut off stops by itself before its lease ends', async () => {
     const namespace = 'cut-off';
     const way = await PostgresProxy.open(fleet.url);
-    onTestFinished(() => way.close());
     const events: string[] = [];
     let isFirst = true;
     const workflows = {
@@ -161,7 +160,8 @@ describe.skipIf(server === undefined)('a fleet on PostgreSQL', { timeout: TIMEOU
       shutdownTimeout: 0,
     });
     onTestFinished(async () => {
-      way.swallowAll(false);
+      lost.kill();
+      await way.close();
       await lost.leave();
     });
     const { runId } = await lost.engine.startRun('long', null, { runId: newRunId() });
@@ -171,6 +171,10 @@ describe.skipIf(server === undefined)('a fleet on PostgreSQL', { timeout: TIMEOU
     await reaches(heir, runId, 'completed');
     expect(events).toEqual(['first begins', 'first is told to stop', 'second begins']);
     expect(await heir.engine.getRun(runId)).toMatchObject({ output: 'second' });
+    // It has nobody to tell: SIGTERM does not wait for that.
+    const startedAt = performance.now();
+    await lost.engine.stop();
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
   test('a pool that the application holds for longer than a lease does not cost the lease', async () => {

@@ -142,7 +142,7 @@ export class SqlStateStore implements StateStore {
   }
 
   releaseWorker(worker: string): Promise<number> {
-    return this.#executor.write(() => ownership.releaseWorker(worker));
+    return this.#executor.urgent(() => ownership.releaseWorker(worker));
   }
 
   releaseRun(runId: string, worker: string, epoch: number): Promise<boolean> {
