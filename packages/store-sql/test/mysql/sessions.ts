@@ -9,7 +9,7 @@ import { toMySqlPool } from '../../src/mysql/driver.js';
 import { NoAnswerError } from '../../src/mysql/failures.js';
 import { change, databaseTime, first, type Script } from '../../src/sql/script.js';
 import { query, update } from '../../src/sql/statement.js';
-import { newEvent, newRun, newTurn } from '../support/test-store.js';
+import { newEvent, newRun, newTurn, runsOf } from '../support/test-store.js';
 import { MySqlDatabase, storeOn } from './mysql-database.js';
 
 const SETTINGS =
@@ -61,17 +61,18 @@ export function describeSessions(server: string, dialect: MySqlDialect): void {
     let count = 0;
     async function created(stores: SqlStateStore = store) {
       count += 1;
-      const [answer] = await stores.createRuns({ runs: [newRun(`s${count}`)], claim: 'w1' });
-      if (!answer) throw new Error('no run');
-      return answer.run;
+      const answers = await stores.createRuns({ runs: [newRun(`s${count}`)], claim: 'w1' });
+      const [run] = runsOf(answers);
+      if (!run) throw new Error('no run');
+      return run;
     }
 
     async function useWith(stores: SqlStateStore): Promise<void> {
       count += 1;
       const ids = [`wild-${WILD}-${count}`, `wild-${count}`];
       const runs = ids.map((id) => newRun(id, { input: WILD, tags: [WILD] }));
-      const answers = await stores.createRuns({ runs, claim: 'w1' });
-      const turns = answers.map(({ run }) =>
+      const owned = runsOf(await stores.createRuns({ runs, claim: 'w1' }));
+      const turns = owned.map((run) =>
         newTurn(run, { events: [{ ...newEvent(1), payload: WILD }] }),
       );
       expect((await stores.commit(turns)).map(({ outcome }) => outcome)).toEqual([
@@ -81,7 +82,7 @@ export function describeSessions(server: string, dialect: MySqlDialect): void {
       const requests = runs.map(({ id }) => ({ runId: id, branch: 0, after: 0 }));
       expect(await stores.history(requests)).toMatchObject(runs.map(() => [{ payload: WILD }]));
       const outcome = { status: 'failed', output: null, error: WILD, reason: WILD } as const;
-      const ends = answers.map(({ run }) =>
+      const ends = owned.map((run) =>
         newTurn(run, { change: { to: 'settled', outcome, hasChildren: false } }),
       );
       await stores.commit(ends);
