@@ -7,6 +7,8 @@ import {
   type Logger,
   type RunStatus,
   type Runtime,
+  type Scheduler,
+  type TimerHandle,
   type WorkflowCtx,
 } from '@dudousxd/nestjs-durable-core';
 import { drizzle } from 'drizzle-orm/node-postgres';
@@ -32,12 +34,13 @@ export interface Member {
   readonly pool: Pool;
   /** As SIGKILL: nothing more is sent, but the server hears nothing of it. */
   kill(): void;
+  /** When it resolves, nothing wakes it but hints: its polls, heartbeats and sweeps are over. */
+  stopPolling(): Promise<void>;
   /** Stops it in order. */
   leave(): Promise<void>;
+  /** Forgets it, and closes what is left of it. */
+  abandon(): Promise<void>;
 }
-
-/** A poll that no test waits for. */
-export const NO_POLL = '10m';
 
 const silent = () => {};
 
@@ -72,18 +75,24 @@ export class Fleet {
     const { workflows = {}, pool: config, url = this.url, onWarning, ...rest } = options;
     const pool = new Pool({ connectionString: url, max: 4, ...config });
     const store = new DrizzleStateStore(drizzle(pool));
-    const engine = new DurableEngine({ store, runtime: runtimeOf(onWarning), ...rest });
+    const { runtime, stopPolling, pollAgain } = stoppable(runtimeOf(onWarning));
+    const engine = new DurableEngine({ store, runtime, ...rest });
     for (const [name, run] of Object.entries(workflows)) {
       engine.registerWorkflow({ name, version: '1', run, source: name });
     }
     const kill = () => engine.kill();
-    const leave = async () => {
+    const abandon = async () => {
       this.#members.delete(member);
-      await engine.stop();
+      engine.kill();
       await store.close();
       await pool.end();
     };
-    const member: Member = { engine, store, pool, kill, leave };
+    const leave = async () => {
+      pollAgain();
+      await engine.stop();
+      await abandon();
+    };
+    const member: Member = { engine, store, pool, kill, stopPolling, leave, abandon };
     this.#members.add(member);
     await engine.start();
     return member;
@@ -146,3 +155,44 @@ export async function reaches(
 function runtimeOf(onWarning: (message: string) => void = silent): Runtime {
   return createSystemRuntime({ ...silentLogger, warn: onWarning, error: onWarning });
 }
+
+/**
+ * A runtime whose timers can be made to ring no more, but for those that ring at once: without randomness, what spreads
+ * the looks after a hint is one of them, and no poll is.
+ */
+function stoppable(runtime: Runtime): {
+  readonly runtime: Runtime;
+  readonly stopPolling: () => Promise<void>;
+  readonly pollAgain: () => void;
+} {
+  const { scheduler, ids } = runtime;
+  const armed = new Map<TimerHandle, number>();
+  let isStopped = false;
+  const setTimer: Scheduler['setTimer'] = (task, delayMs) => {
+    if (isStopped && delayMs > 0) return { timer: undefined };
+    const handle = scheduler.setTimer(() => {
+      armed.delete(handle);
+      task();
+    }, delayMs);
+    armed.set(handle, delayMs);
+    return handle;
+  };
+  const clearTimer: Scheduler['clearTimer'] = (handle) => {
+    armed.delete(handle);
+    scheduler.clearTimer(handle);
+  };
+  const stopPolling = async () => {
+    isStopped = true;
+    // Of what is armed, a short one may be the first look after the boot, which others wait for.
+    for (const [handle, delayMs] of armed) if (delayMs > SHORT_MS) clearTimer(handle);
+    await vi.waitUntil(() => armed.size === 0, { interval: 2 });
+  };
+  const pollAgain = () => {
+    isStopped = false;
+  };
+  const random = () => (isStopped ? 0 : ids.random());
+  const stopping = { scheduler: { ...scheduler, setTimer, clearTimer }, ids: { ...ids, random } };
+  return { runtime: { ...runtime, ...stopping }, stopPolling, pollAgain };
+}
+
+const SHORT_MS = 30;
