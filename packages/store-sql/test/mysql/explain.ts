@@ -92,7 +92,8 @@ function sampleParams(dialect: MySqlDialect, statement: Statement, i: number): P
   return [...text.matchAll(/\?/g)].map(({ index }) => {
     const before = text.slice(0, index);
     if (before.endsWith('limit ')) return 10;
-    const column = /(\w+) (?:=|<=|>=|<|>|\+|in) [^=<>]*$/.exec(before)?.[1] ?? '';
+    const compared = [...before.matchAll(/(\w+)(?: not)? (?:=|<=|>=|<|>|\+|in)(?= )/g)];
+    const column = compared.at(-1)?.[1] ?? '';
     return sampleOf(column, i, text);
   });
 }

@@ -4,11 +4,13 @@ import { allStatements } from '../support/statements.js';
 import { explain, fillTables, formsOf, type PlanStep } from './explain.js';
 import { MySqlDatabase } from './mysql-database.js';
 
-/** Tables that hold a row per process, not per run, and the parts of a query that it makes itself. */
-const SMALL = /^(durable_workers|w|i|due|<derived\d+>|<union[\d,]+>|<subquery\d+>)$/;
+/** Tables that hold a row per process or are read from their start only, and the parts that a query makes itself. */
+const SMALL =
+  /^(durable_workers|w|durable_outbox|o|i|due|<derived\d+>|<union[\d,]+>|<subquery\d+>)$/;
 
 /** Statements that put a few rows in order which an index has found, none of them on the way of a turn. */
 const SORTS = new Set([
+  'lines', // the first of a mailbox
   'receivableMessages', // of one run
   'livingChildren', // of one run
   'ownWakes', // due ones of one worker
@@ -40,7 +42,13 @@ export function describePlans(server: string, dialect: MySqlDialect): void {
         await fillTables(connection);
         for (const statement of allStatements) {
           for (const [form, batch] of Object.entries(formsOf(dialect, statement))) {
-            plans.set(`${statement.name} (${form})`, await explain(connection, batch));
+            const name = `${statement.name} (${form})`;
+            plans.set(
+              name,
+              await explain(connection, batch).catch((cause: unknown) => {
+                throw new Error(`${name} cannot be explained: ${batch.text}`, { cause });
+              }),
+            );
           }
         }
       });
