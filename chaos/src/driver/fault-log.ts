@@ -43,8 +43,9 @@ export class FaultLog {
     return this.faults.filter((fault) => fault.kind === kind).length;
   }
 
-  /** When the last fault was over. */
+  /** When the last planned fault was over. Replies are cut off for as long as there are any. */
   get lastEnd(): number {
-    return Math.max(0, ...this.faults.map(({ from, to }) => to ?? from));
+    const planned = this.faults.filter(({ kind }) => kind !== 'cut');
+    return Math.max(0, ...planned.map(({ from, to }) => to ?? from));
   }
 }
