@@ -12,7 +12,7 @@ import { Watch } from './driver/watch.js';
 import { callsOf, judgeCalls, judgeResults, stallsOf } from './oracle/calls.js';
 import { collectEvidence, type Evidence } from './oracle/evidence.js';
 import { judgeLogs } from './oracle/logs.js';
-import { judgeOwnership, recoveryTimes } from './oracle/ownership.js';
+import { judgeOwnership, type Recovery, recoveryTimes } from './oracle/ownership.js';
 import {
   judgeGlimpses,
   judgeHistories,
@@ -52,7 +52,7 @@ export interface ChaosReport {
   readonly repeatedRequests: number;
   readonly answersByApp: readonly number[];
   readonly stepCallsByApp: readonly number[];
-  readonly recoveryMs: readonly number[];
+  readonly recovery: Recovery;
   readonly latenessMs: readonly number[];
   readonly healedAfterMs: number;
   /** How long processes took to end after SIGTERM. */
@@ -225,7 +225,7 @@ class ChaosRun {
       repeatedRequests: this.#client.repeats,
       answersByApp: this.#client.answers,
       stepCallsByApp,
-      recoveryMs: recoveryTimes(evidence.audit, this.#kills(evidence)),
+      recovery: recoveryTimes(evidence.audit, this.#kills(evidence)),
       latenessMs: timers.lateness,
       healedAfterMs,
       shutdownMs: this.#faults.shutdownMs.toSorted((a, b) => a - b),

@@ -121,9 +121,18 @@ describe('ownership', () => {
       { ...taken(2), at: 500 },
       { ...claimed(3), at: 600 },
     ];
-    expect(recoveryTimes(audit, [{ at: 200, workers: new Set(['a']) }])).toEqual([400]);
-    expect(recoveryTimes(audit, [{ at: 200, workers: new Set(['b']) }])).toEqual([]);
-    expect(recoveryTimes(audit, [{ at: 50, workers: new Set(['a']) }])).toEqual([]);
+    expect(recoveryTimes(audit, [{ at: 200, workers: new Set(['a']) }])).toEqual({
+      plain: [400],
+      backedOff: [],
+    });
+    expect(recoveryTimes(audit, [{ at: 200, workers: new Set(['b']) }])).toEqual({
+      plain: [],
+      backedOff: [],
+    });
+    expect(recoveryTimes(audit, [{ at: 50, workers: new Set(['a']) }])).toEqual({
+      plain: [],
+      backedOff: [],
+    });
   });
 });
 

@@ -69,20 +69,36 @@ export function judgeOwnership(audit: readonly AuditRow[]): OwnershipVerdict {
   };
 }
 
+/** In milliseconds, in order. */
+export interface Recovery {
+  /** From the kill of a run's owner to its next owner. */
+  readonly plain: readonly number[];
+  /** Of runs that had been lost several times without progress: their claims are delayed on purpose. */
+  readonly backedOff: readonly number[];
+}
+
+/** Crashes without progress from which on the next claim is delayed. */
+const BACKOFF_FROM = 3;
+
 /** How long runs were without an owner who lived, after their owner had been killed. */
 export function recoveryTimes(
   audit: readonly AuditRow[],
   kills: readonly { readonly at: number; readonly workers: ReadonlySet<string> }[],
-): readonly number[] {
-  const times: number[] = [];
+): Recovery {
+  const plain: number[] = [];
+  const backedOff: number[] = [];
   for (const rows of Map.groupBy(audit, ({ runId }) => runId).values()) {
     const changes = rows.filter(({ what }) => what === 'run');
     for (const { at, workers } of kills) {
       const held = changes.findLast((row) => row.at <= at);
       if (!held?.worker || !workers.has(held.worker)) continue;
       const next = changes.find((row) => row.at > at && row.worker !== null);
-      if (next) times.push(next.at - at);
+      if (next) ((next.crashes ?? 0) < BACKOFF_FROM ? plain : backedOff).push(next.at - at);
     }
   }
-  return times.sort((a, b) => a - b);
+  return { plain: plain.sort(ascending), backedOff: backedOff.sort(ascending) };
+}
+
+function ascending(a: number, b: number): number {
+  return a - b;
 }
