@@ -199,7 +199,9 @@ export class DurableEngine implements DurableClient {
     );
     await within(runtime, MAX_CLOSE_MS, this.hints.flush());
     this.hints.stop();
-    for (const batcher of [this.turns, ...writers]) batcher.kill();
+    this.turns.kill();
+    // Whoever waits for an answer would wait for ever, and keep what waits for him from ending.
+    for (const batcher of writers) batcher.end(new ShutdownError());
     this.waiters.stop();
     const closed = within(runtime, MAX_CLOSE_MS, this.store.close());
     stages.push(...(await Promise.allSettled([closed])));

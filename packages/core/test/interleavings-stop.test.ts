@@ -61,6 +61,26 @@ describe('stop', () => {
     expect(await endsWithin(3_000, engine.stop())).toBe('ended');
   });
 
+  it('leaves nobody waiting for a start or a signal that cannot be written', async () => {
+    const base = new InMemoryStateStore();
+    const away = async () => {
+      throw new Error('the database is away');
+    };
+    const engine = createEngine({
+      store: wrapStore(base, { createRuns: away, signal: away }),
+      shutdownTimeout: '50ms',
+      runtime: quietRuntime,
+      workflows: { wf: async () => null },
+    });
+    await engine.start();
+    const calls = [engine.startRun('wf', null), engine.signal('token')];
+    const ends = Promise.allSettled(calls);
+    await engine.stop();
+    const error = expect.objectContaining({ code: 'SHUTDOWN' });
+    const refused = { status: 'rejected', reason: error };
+    expect(await ends).toEqual([refused, refused]);
+  });
+
   it('called a second time, ends when the first call does', async () => {
     const begun = gate();
     const finish = gate();
@@ -96,6 +116,7 @@ describe('stop', () => {
     });
     const engine = createEngine({
       store,
+      shutdownTimeout: '200ms',
       runtime: quietRuntime,
       workflows: { wf: (ctx) => ctx.waitForSignal('x') },
     });
@@ -109,6 +130,35 @@ describe('stop', () => {
     expect(await failure).toMatchObject({ name: 'ShutdownError' });
     expect(closed).toBe(1);
     expect(await endsWithin(1_000, engine.stop())).toBe('ended');
+  });
+
+  it.each([
+    ['fails the first time', 1],
+    ['never answers', Number.POSITIVE_INFINITY],
+  ])('ends in time when giving the runs back %s', async (_, failures) => {
+    const base = new InMemoryStateStore();
+    let tries = 0;
+    const store = wrapStore(base, {
+      releaseWorker: async (worker) => {
+        tries += 1;
+        if (failures === Number.POSITIVE_INFINITY) return new Promise(() => {});
+        if (tries <= failures) throw new Error('the connection is lost');
+        return base.releaseWorker(worker);
+      },
+    });
+    const held = gate();
+    const engine = createEngine({
+      store,
+      shutdownTimeout: '300ms',
+      runtime: quietRuntime,
+      workflows: { wf: (ctx) => ctx.step('a', () => held.opened) },
+    });
+    await engine.start();
+    const { runId } = await engine.startRun('wf', null);
+    expect(await endsWithin(3_000, engine.stop())).toBe('ended');
+    const run = await base.getRun(runId);
+    expect(run?.worker === null).toBe(failures === 1);
+    held.open();
   });
 
   it('takes no more remote tasks once it has begun', async () => {

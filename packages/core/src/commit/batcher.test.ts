@@ -96,3 +96,25 @@ test('two lanes: a second batch goes out beside the first, if it is worth a call
   await batcher.whenIdle();
   expect(done).toHaveLength(310);
 });
+
+test('a batcher that is ended answers everybody, and takes no answer any more', async () => {
+  let answerFirst = (_: readonly string[]): void => {};
+  const batcher = new Batcher<string, string>({
+    what: 'items',
+    send: () =>
+      new Promise((resolve) => {
+        answerFirst = resolve;
+      }),
+    measure: () => ({ rows: 1, bytes: 1 }),
+    scheduler,
+    logger: consoleLogger,
+    retryable: () => true,
+  });
+  const inFlight = batcher.submit('in flight');
+  await new Promise((resolve) => scheduler.soon(() => resolve(undefined)));
+  const queued = batcher.submit('queued');
+  batcher.end(new Error('no more'));
+  await expect(inFlight).rejects.toThrow('no more');
+  await expect(queued).rejects.toThrow('no more');
+  answerFirst(['late']);
+});

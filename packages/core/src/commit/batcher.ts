@@ -54,7 +54,8 @@ export class Batcher<I, O> {
   private readonly options: BatcherOptions<I, O>;
   private queue: Entry<I, O>[] = [];
   private readonly lanes: number;
-  private inFlight = 0;
+  /** Batches that the store has not answered. */
+  private readonly inFlight = new Set<readonly Entry<I, O>[]>();
   private scheduled = false;
   private stopped = false;
   /** Of batches that are sent again. */
@@ -84,13 +85,20 @@ export class Batcher<I, O> {
 
   /** Whether nothing is queued, in flight or to be sent again. */
   get isIdle(): boolean {
-    return this.inFlight === 0 && this.queue.length === 0 && this.postponed.length === 0;
+    return this.inFlight.size === 0 && this.queue.length === 0 && this.postponed.length === 0;
   }
 
   /** Resolves when nothing is queued or in flight. */
   whenIdle(): Promise<void> {
     if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.idleListeners.push(resolve));
+  }
+
+  /** Waits for no more answers: everything that is queued or in flight ends with the error, and may have been written. */
+  end(error: Error): void {
+    const left = [...this.inFlight].flat().concat(this.queue, this.postponed);
+    this.kill();
+    for (const { done } of left) done(undefined, error);
   }
 
   /** Forgets everything without a word: the process is dying. */
@@ -116,8 +124,8 @@ export class Batcher<I, O> {
 
   /** Whether what is queued may go out beside what is in flight. */
   private hasRoom(): boolean {
-    if (this.inFlight === 0) return true;
-    return this.inFlight < this.lanes && this.queue.length >= MIN_EXTRA_LANE_ITEMS;
+    if (this.inFlight.size === 0) return true;
+    return this.inFlight.size < this.lanes && this.queue.length >= MIN_EXTRA_LANE_ITEMS;
   }
 
   private flush(): void {
@@ -127,7 +135,7 @@ export class Batcher<I, O> {
       this.becomeIdle();
       return;
     }
-    this.inFlight += 1;
+    this.inFlight.add(batch);
     this.send(batch, FIRST_RETRY_MS);
     if (this.queue.length > 0) this.schedule();
   }
@@ -162,7 +170,7 @@ export class Batcher<I, O> {
 
   private answer(batch: readonly Entry<I, O>[], results: readonly (O | Again)[]): void {
     if (this.stopped) return;
-    this.inFlight -= 1;
+    this.inFlight.delete(batch);
     for (const [index, entry] of batch.entries()) {
       const result = results[index];
       if (result === AGAIN) this.postponed.push(entry);
@@ -186,7 +194,7 @@ export class Batcher<I, O> {
     if (this.stopped) return;
     const { what, logger, scheduler, retryable } = this.options;
     if (!retryable(error)) {
-      this.inFlight -= 1;
+      this.inFlight.delete(batch);
       for (const { done } of batch) done(undefined, error);
       this.flushNext();
       return;

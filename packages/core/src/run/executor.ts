@@ -47,6 +47,7 @@ export interface ExecutorOptions {
 
 /** How long a process that stops tries to make durable what has ended: a database that is down must not hold it. */
 export const MAX_FLUSH_MS = 5_000;
+const HAND_BACK_PAUSE_MS = 100;
 
 /** Lines that are warned of; more say nothing new. */
 const MAX_WARNINGS = 100;
@@ -207,18 +208,34 @@ export class Executor {
     const { runtime } = this.options.settings;
     const idle = [this.localSteps, this.transactions].map((runner) => runner.whenIdle());
     await within(runtime, timeoutMs, Promise.all(idle));
-    await within(runtime, Math.min(timeoutMs, MAX_FLUSH_MS), this.settled());
+    const flushMs = Math.min(timeoutMs, MAX_FLUSH_MS);
+    await within(runtime, flushMs, this.settled());
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
     this.endPauses();
     this.endGuards();
-    await within(runtime, MAX_FLUSH_MS, this.giveBack());
+    await within(runtime, flushMs, this.handBack(flushMs));
   }
 
-  private async giveBack(): Promise<void> {
-    const released = await this.options.store.releaseWorker(this.lease.worker);
-    if (released > 0) this.options.hintOthers();
+  /** Gives every run back; tried again for as long as there is time, else they wait for the end of the lease. */
+  private async handBack(timeoutMs: number): Promise<void> {
+    const { store, settings, hintOthers } = this.options;
+    const { clock, logger } = settings.runtime;
+    const deadline = clock.monotonic() + timeoutMs;
+    for (;;) {
+      try {
+        const released = await store.releaseWorker(this.lease.worker);
+        if (released > 0) hintOthers();
+        return;
+      } catch (error) {
+        if (clock.monotonic() + HAND_BACK_PAUSE_MS >= deadline) throw error;
+        logger.warn('Giving back the runs of this worker failed; trying again.', { error });
+      }
+      await new Promise<void>((resolve) => {
+        startTimer(settings.runtime, HAND_BACK_PAUSE_MS, resolve);
+      });
+    }
   }
 
   /** Outcomes that are here are delivered, and what they led to is durable. */
