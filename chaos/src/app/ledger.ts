@@ -32,7 +32,7 @@ export type LedgerEntry = LedgerFact & {
 /** A process may be told a wrong time (see `clock.ts`): this is the machine's. */
 const timeOrigin = performance.timeOrigin;
 
-export function trueTime(): number {
+function trueTime(): number {
   return timeOrigin + performance.now();
 }
 

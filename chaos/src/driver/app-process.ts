@@ -71,13 +71,12 @@ export class AppProcess {
     return this.#ended;
   }
 
-  /** `SIGTERM`; resolves when it has ended by itself. */
+  /** `SIGTERM`; resolves when it has ended by itself. It is sent no new requests, as a load balancer would have it. */
   async terminate(): Promise<Ending | undefined> {
     this.#isEndExpected = true;
-    this.#child?.kill('SIGTERM');
-    const ending = await this.#ended;
     this.#port = undefined;
-    return ending;
+    this.#child?.kill('SIGTERM');
+    return this.#ended;
   }
 
   pause(): void {

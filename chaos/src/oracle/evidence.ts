@@ -5,7 +5,7 @@ import { type LedgerEntry, readLedger } from '../app/ledger.js';
 import type { SentSignal, StartedRun } from '../driver/load.js';
 import { type AuditRow, readAudit } from './audit.js';
 
-export interface RunRow {
+interface RunRow {
   readonly id: string;
   readonly status: string;
   readonly reason: string | null;
@@ -26,7 +26,7 @@ export interface HistoryRow {
   readonly detail: { readonly deadline?: number } | null;
 }
 
-export interface SignalRow {
+interface SignalRow {
   readonly token: string;
   readonly id: string;
   readonly consumed: number;

@@ -16,7 +16,7 @@ interface Owner {
 }
 
 /** @param audit of one run, in order */
-export function judgeRun(audit: readonly AuditRow[]): OwnershipVerdict {
+function judgeRun(audit: readonly AuditRow[]): OwnershipVerdict {
   const violations: string[] = [];
   let staleWrites = 0;
   let takeOvers = 0;

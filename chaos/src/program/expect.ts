@@ -2,7 +2,7 @@
 import { type Operation, type Output, payloadOf } from './program.js';
 
 /** A step's result as the code has seen it. */
-export interface SeenResult {
+interface SeenResult {
   readonly key: string;
   readonly attempt: number;
   readonly token: string;
