@@ -89,7 +89,8 @@ export type {
   Update,
 } from './sql/statement.js';
 export { isSqliteDriver, type SqliteDriver, type SqliteStatement } from './sqlite/driver.js';
-export { fileOf, openAgain } from './sqlite/own-handle.js';
+export { OneAtATime } from './sqlite/one-at-a-time.js';
+export { fileOf, openAgain, setUpAgain, takeWriteLock } from './sqlite/own-handle.js';
 export { SqliteExecutor, type SqliteExecutorOptions } from './sqlite/sqlite-executor.js';
 export { SqliteSession } from './sqlite/sqlite-session.js';
 export { SqlStateStore, type SqlStateStoreOptions } from './store/sql-state-store.js';

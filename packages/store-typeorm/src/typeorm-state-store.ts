@@ -1,9 +1,13 @@
 import {
   type ConnectionOptions,
+  type Dialect,
   lateConnection,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { lateDriverOf, type TypeOrmDataSource } from './data-source.js';
+import { PostgresTransactions } from './postgres-transactions.js';
+import { SqliteTransactions } from './sqlite-transactions.js';
+import type { TransactionalDataSource } from './transaction-handle.js';
 
 /** See `ConnectionOptions`. */
 export type TypeOrmStateStoreOptions = ConnectionOptions;
@@ -18,7 +22,8 @@ export type TypeOrmStateStoreOptions = ConnectionOptions;
  *
  * On a SQLite file the store opens a handle of its own beside the DataSource's, with the same driver, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
- * store's never get into each other. A database in memory has only the one handle, which they share.
+ * store's never get into each other. `ctx.transaction` opens a second DataSource with the same options on the file, for the
+ * same reason. A database in memory has only the one handle, which they share, and no `ctx.transaction`.
  *
  * @example
  * ```ts
@@ -27,13 +32,42 @@ export type TypeOrmStateStoreOptions = ConnectionOptions;
  * ```
  */
 export class TypeOrmStateStore extends SqlStateStore {
+  readonly #transactions: PostgresTransactions | SqliteTransactions | undefined;
+
   /**
    * @param dataSource not the EntityManager of a transaction
    * @throws UnsupportedHandleError for anything else, with what to pass instead. A DataSource that is not initialized by
    * then is refused with the same error at the first use
    */
   constructor(dataSource: TypeOrmDataSource, options: TypeOrmStateStoreOptions = {}) {
-    const { executor, capabilities } = lateConnection(lateDriverOf(dataSource), options);
-    super(executor, { name: 'typeorm', capabilities });
+    const late = lateDriverOf(dataSource);
+    const { executor, capabilities } = lateConnection(late, options);
+    const source = dataSource as TransactionalDataSource;
+    // A database in memory ends with its only handle.
+    const transactions = capabilities.durable
+      ? transactionsOf(source, late.dialect.name, options.now)
+      : undefined;
+    super(executor, { name: 'typeorm', capabilities, ...(transactions && { transactions }) });
+    this.#transactions = transactions;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    if (this.#transactions instanceof SqliteTransactions) await this.#transactions.close();
+  }
+}
+
+function transactionsOf(
+  source: TransactionalDataSource,
+  dialect: Dialect['name'],
+  now: (() => number) | undefined,
+): PostgresTransactions | SqliteTransactions | undefined {
+  switch (dialect) {
+    case 'postgres':
+      return new PostgresTransactions(source, now);
+    case 'sqlite':
+      return new SqliteTransactions(source, now);
+    default:
+      return undefined;
   }
 }

@@ -1,24 +1,48 @@
 import type { Pool } from 'pg';
-import type { OpenPostgres, OpenSqlite } from 'store-fixtures';
-import { DataSource } from 'typeorm';
+import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import { DataSource, type EntityManager, EntitySchema } from 'typeorm';
 import { TypeOrmStateStore } from '../src/index.js';
 
-export const openSqlite: OpenSqlite = async ({ file, Driver, now }) => {
-  const dataSource = new DataSource({ type: 'better-sqlite3', database: file, driver: Driver });
+const Order = new EntitySchema<{ id: string }>({
+  name: 'orders',
+  columns: { id: { type: 'text', primary: true } },
+});
+
+export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
+  const dataSource = new DataSource({
+    ...{ type: 'better-sqlite3', database: file, driver: Driver, entities: [Order] },
+  });
   await dataSource.initialize();
   return {
     store: new TypeOrmStateStore(dataSource, { now }),
     close: () => dataSource.destroy(),
+    ...transactionsOf(dataSource),
   };
 };
 
-export const openPostgres: OpenPostgres = async ({ connectionString, ...extra }) => {
-  const dataSource = new DataSource({ type: 'postgres', url: connectionString, extra });
+export const openPostgres: OpenPostgresOrm = async ({ connectionString, ...extra }) => {
+  const dataSource = new DataSource({
+    ...{ type: 'postgres', url: connectionString, extra, entities: [Order] },
+  });
   await dataSource.initialize();
   const { master } = dataSource.driver as unknown as { readonly master: Pool };
   return {
     pool: master,
     createStore: (options) => new TypeOrmStateStore(dataSource, options),
     close: () => dataSource.destroy(),
+    ...transactionsOf(dataSource),
   };
 };
+
+function transactionsOf(
+  dataSource: DataSource,
+): Pick<Awaited<ReturnType<OpenPostgresOrm>>, 'root' | 'synchronous' | 'begin' | 'insert'> {
+  return {
+    root: dataSource.manager,
+    synchronous: false,
+    begin: (work) => dataSource.transaction(async (tx) => work(tx)),
+    insert: async (tx, id) => {
+      await (tx as EntityManager).insert(Order, { id });
+    },
+  };
+}

@@ -15,10 +15,14 @@ export interface OrmTransactions<Tx = unknown> {
    * with that same error. It resolves only when COMMIT was acknowledged. Where the ORM knows only synchronous functions,
    * work that returns a promise is rolled back and refused with `InvalidArgumentError`.
    *
-   * An ORM that holds writes back (a unit of work) sends them before `runnerOf`'s next statement, or at the latest before
-   * its COMMIT.
+   * An ORM that holds writes back (a unit of work) sends them at the latest before its COMMIT.
    */
   begin<T>(work: (tx: Tx) => MaybePromise<T>): Promise<T>;
+  /**
+   * Sends the writes that the ORM holds back, in a transaction that `begin` has opened; absent where it holds none. Rejects
+   * with the error of the statement that failed.
+   */
+  flush?(tx: Tx): Promise<void>;
   /**
    * Statements inside an open transaction that the application has handed over.
    *

@@ -86,10 +86,12 @@ class Try {
   }
 
   #work(tx: unknown): MaybePromise<TransactionOutcome> {
+    // It may have waited for a connection.
+    if (this.#gate.isAbandoned()) return this.#rollBack(ABANDONED);
     const { transactions, executor } = this.#place;
     const runner = transactions.runnerOf(tx);
     return andThen(markBegin(runner, executor), () =>
-      andThen(this.#gate.work(tx), (payload) => {
+      andThen(this.#body(tx), (payload) => {
         if (!this.#gate.mayCommit()) return this.#rollBack(ABANDONED);
         return andThen(requireUnbroken(runner, this.#request.name, executor), () =>
           andThen(
@@ -98,6 +100,14 @@ class Try {
           ),
         );
       }),
+    );
+  }
+
+  /** The user's code, and what its ORM has held back: a statement that fails there is a failure of the body. */
+  #body(tx: unknown): MaybePromise<string> {
+    const { transactions } = this.#place;
+    return andThen(this.#gate.work(tx), (payload) =>
+      transactions.flush ? andThen(transactions.flush(tx), () => payload) : payload,
     );
   }
 

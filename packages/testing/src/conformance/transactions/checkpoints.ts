@@ -66,7 +66,7 @@ export function describeCheckpoints(storeTest: TransactionTest): void {
     });
 
     storeTest('is fenced by what happens to the run while the body runs', async (bench) => {
-      if (bench.fixture.synchronous) return;
+      if (bench.fixture.oneWriter) return;
       const run = await bench.start();
       const other = await bench.fixture.secondStore();
       const insert = bench.inserting('a');

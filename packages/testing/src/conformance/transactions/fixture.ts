@@ -11,6 +11,8 @@ export interface TransactionFixture {
   readonly root: unknown;
   /** Whether the ORM's transaction functions have to be synchronous with this driver. */
   readonly synchronous: boolean;
+  /** Whether nobody else can write to the database while a transaction is open that has written. */
+  readonly oneWriter: boolean;
   /** A transaction of the application itself, with the ORM's own API. */
   begin<T>(work: (tx: unknown) => T | Promise<T>): Promise<T>;
   /**

@@ -116,7 +116,7 @@ export function describeTransactionalSignals(storeTest: TransactionTest): void {
     });
 
     storeTest('of a transaction that commits late comes when it is there', async (bench) => {
-      if (bench.fixture.synchronous) return;
+      if (bench.fixture.oneWriter) return;
       const { fixture, store } = bench;
       await fixture.begin(async (tx) => {
         await store.signalIn(tx, [message('t', 'early')]);
@@ -129,7 +129,7 @@ export function describeTransactionalSignals(storeTest: TransactionTest): void {
     });
 
     storeTest('does not wait for a token that others hold', async (bench) => {
-      if (bench.fixture.synchronous) return;
+      if (bench.fixture.oneWriter) return;
       const { fixture, store } = bench;
       await fixture.begin(async (tx) => {
         await store.signalIn(tx, [message('t', 'open')]);
