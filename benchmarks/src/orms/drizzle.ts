@@ -3,13 +3,9 @@ import Database from 'better-sqlite3';
 import { drizzle as drizzleOnSqlite } from 'drizzle-orm/better-sqlite3';
 import { drizzle as drizzleOnPg } from 'drizzle-orm/node-postgres';
 import { Pool } from 'pg';
-import type { OpenStore, Orm } from './orm.js';
+import type { Openers, OpenStore } from './orm.js';
 
-export const drizzle: Orm = {
-  name: 'drizzle',
-  title: 'Drizzle',
-  open: { sqlite: onSqlite, postgres: onPostgres },
-};
+export const drizzle: Openers = { sqlite: onSqlite, postgres: onPostgres };
 
 async function onSqlite(file: string): Promise<OpenStore> {
   const client = new Database(file);

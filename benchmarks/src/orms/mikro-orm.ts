@@ -1,15 +1,11 @@
 import { MikroOrmStateStore } from '@dudousxd/nestjs-durable-store-mikro-orm';
 import { MikroORM as PostgresOrm } from '@mikro-orm/postgresql';
 import { MikroORM as SqliteOrm } from '@mikro-orm/sqlite';
-import type { OpenStore, Orm } from './orm.js';
+import type { Openers, OpenStore } from './orm.js';
 
-export const mikroOrm: Orm = {
-  name: 'mikro-orm',
-  title: 'MikroORM',
-  open: {
-    sqlite: async (dbName) => opened(new SqliteOrm({ ...noEntities, dbName })),
-    postgres: async (clientUrl) => opened(new PostgresOrm({ ...noEntities, clientUrl })),
-  },
+export const mikroOrm: Openers = {
+  sqlite: async (dbName) => opened(new SqliteOrm({ ...noEntities, dbName })),
+  postgres: async (clientUrl) => opened(new PostgresOrm({ ...noEntities, clientUrl })),
 };
 
 /** MikroORM finds entities or refuses to start. */

@@ -5,9 +5,14 @@ import type { DatabaseName } from '../databases/database.js';
 export interface Orm {
   readonly name: string;
   readonly title: string;
-  /** By database, where the ORM has it: opens the ORM at the address, and a store on it. */
-  readonly open: Readonly<Partial<Record<DatabaseName, (address: string) => Promise<OpenStore>>>>;
+  /** Loads it only when it is used: what an application does not have is not in its memory. */
+  load(): Promise<Openers>;
 }
+
+/** By database, where the ORM has it: opens the ORM at the address, and a store on it. */
+export type Openers = Readonly<
+  Partial<Record<DatabaseName, (address: string) => Promise<OpenStore>>>
+>;
 
 export interface OpenStore {
   readonly store: StateStore;

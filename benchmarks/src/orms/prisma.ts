@@ -4,13 +4,9 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { PrismaClient as PostgresClient } from '../generated/postgresql/client.js';
 import { PrismaClient as SqliteClient } from '../generated/sqlite/client.js';
-import type { OpenStore, Orm } from './orm.js';
+import type { Openers, OpenStore } from './orm.js';
 
-export const prisma: Orm = {
-  name: 'prisma',
-  title: 'Prisma',
-  open: { sqlite: onSqlite, postgres: onPostgres },
-};
+export const prisma: Openers = { sqlite: onSqlite, postgres: onPostgres };
 
 async function onSqlite(file: string): Promise<OpenStore> {
   const client = new SqliteClient({ adapter: new PrismaBetterSqlite3({ url: `file:${file}` }) });

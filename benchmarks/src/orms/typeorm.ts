@@ -1,14 +1,10 @@
 import { TypeOrmStateStore } from '@dudousxd/nestjs-durable-store-typeorm';
 import { DataSource } from 'typeorm';
-import type { OpenStore, Orm } from './orm.js';
+import type { Openers, OpenStore } from './orm.js';
 
-export const typeOrm: Orm = {
-  name: 'typeorm',
-  title: 'TypeORM',
-  open: {
-    sqlite: (database) => open(new DataSource({ type: 'better-sqlite3', database })),
-    postgres: (url) => open(new DataSource({ type: 'postgres', url })),
-  },
+export const typeOrm: Openers = {
+  sqlite: (database) => open(new DataSource({ type: 'better-sqlite3', database })),
+  postgres: (url) => open(new DataSource({ type: 'postgres', url })),
 };
 
 async function open(dataSource: DataSource): Promise<OpenStore> {

@@ -15,7 +15,7 @@ export async function databases(options: Options): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
   for (const kind of kinds.filter(({ name }) => isWanted(name, options.databases))) {
     for (const orm of orms.filter(({ name }) => isWanted(name, options.orms))) {
-      if (!orm.open[kind.name]) continue;
+      if (!(await orm.load())[kind.name]) continue;
       process.stdout.write(`  ${kind.title}, ${orm.title}\n`);
       const work = (database: BenchDatabase) => measure({ kind, orm, database, options });
       figures.push(...(await onFreshDatabase(kind, work)));
