@@ -9,6 +9,14 @@ const NO_BINARY_LOG = 'no binary log';
 const ofBinaryLog = (variable: string): string =>
   `if(@@global.log_bin, @@global.${variable}, '${NO_BINARY_LOG}')`;
 
+const BY_BYTES = 'by bytes';
+
+/** Columns of ours that may be keys, and that the server compares without regard to case. */
+const CASELESS_KEYS =
+  "select group_concat(concat(c.table_name, '.', c.column_name) order by 1 separator ', ') " +
+  'from information_schema.columns c where c.table_schema = database() ' +
+  "and left(c.table_name, 8) = 'durable_' and c.data_type = 'varchar' and right(c.collation_name, 3) = '_ci'";
+
 const rules: readonly SettingRule[] = [
   {
     setting: 'innodb_flush_log_at_trx_commit',
@@ -46,6 +54,13 @@ const rules: readonly SettingRule[] = [
     how: 'Connect to the primary.',
   },
   {
+    setting: 'collation of keys',
+    wanted: BY_BYTES,
+    accepts: (value) => value === BY_BYTES,
+    why: 'Ids that differ only by case or accents are taken for the same run, token or message. The value names the columns.',
+    how: 'Create the tables with migrate() or with the text of schemaSql(); alter these columns to the collation that it gives them.',
+  },
+  {
     setting: 'version',
     wanted: 'MySQL 8.0.19 or MariaDB 10.6, or later',
     accepts: isNewEnough,
@@ -57,6 +72,7 @@ const rules: readonly SettingRule[] = [
 const sources: Readonly<Record<string, string>> = {
   sync_binlog: ofBinaryLog('sync_binlog'),
   binlog_format: ofBinaryLog('binlog_format'),
+  'collation of keys': `coalesce((${CASELESS_KEYS}), '${BY_BYTES}')`,
   read_only: 'if(@@global.read_only, 1, 0)',
   version: 'version()',
 };

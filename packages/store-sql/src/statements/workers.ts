@@ -40,10 +40,10 @@ export const EXPIRED_WORKERS = query<{ readonly id: string }>(
     `order by w.registered_at, w.id${d.forUpdateSkipLocked('w')}`,
 );
 
-/** `[now]` */
-export const NEXT_EXPIRY = query<{ readonly lease_until: number }>(
+/** `[now]`. Always one row. */
+export const NEXT_EXPIRY = query<{ readonly lease_until: number | null }>(
   'nextExpiry',
-  'select lease_until from durable_workers where dead_at is null and lease_until >= ? order by lease_until limit 1',
+  'select min(lease_until) as lease_until from durable_workers where dead_at is null and lease_until >= ?',
 );
 
 /** `[now, id]`. Only where the worker owns nothing any more. */

@@ -3,6 +3,7 @@ import type { MySqlDialect } from '../../src/dialect/mysql.js';
 import { describeMigrations } from './migrations.js';
 import { describePlans } from './plans.js';
 import { describeSessions } from './sessions.js';
+import { describeSettings } from './settings.js';
 
 /** What differs from other databases, or might between MySQL and MariaDB; the rest is the conformance suite. */
 export function describeMySqlFamily(server: string | undefined, dialect: MySqlDialect): void {
@@ -10,5 +11,6 @@ export function describeMySqlFamily(server: string | undefined, dialect: MySqlDi
     describePlans(server ?? '', dialect);
     describeMigrations(server ?? '', dialect);
     describeSessions(server ?? '', dialect);
+    describeSettings(server ?? '');
   });
 }
