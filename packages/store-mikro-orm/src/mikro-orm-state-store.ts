@@ -1,9 +1,15 @@
 import {
   type ConnectionOptions,
+  type LateDriver,
   lateConnection,
+  type PgPool,
+  type SqliteDriver,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
-import { lateDriverOf, type MikroOrm, type MikroOrmEntityManager } from './orm.js';
+import { entityManagerOf, lateDriverOf, type MikroOrm, type MikroOrmEntityManager } from './orm.js';
+import { PostgresTransactions } from './postgres-transactions.js';
+import { SqliteTransactions } from './sqlite-transactions.js';
+import type { TransactionalEntityManager } from './transaction-handle.js';
 
 /** See `ConnectionOptions`. */
 export type MikroOrmStateStoreOptions = ConnectionOptions;
@@ -17,7 +23,8 @@ export type MikroOrmStateStoreOptions = ConnectionOptions;
  *
  * On a SQLite file the store opens a handle of its own beside MikroORM's, with the same driver, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
- * store's never get into each other. A database in memory has only the one handle, which they share.
+ * store's never get into each other. `ctx.transaction` has another handle on the file, for the same reason. A database in
+ * memory has only the one handle, which they share, and no `ctx.transaction`.
  *
  * MikroORM's schema generator drops tables that no entity describes, unless it is told which to leave alone:
  * `schemaGenerator: { skipTables: [...durableTables] }`.
@@ -29,12 +36,39 @@ export type MikroOrmStateStoreOptions = ConnectionOptions;
  * ```
  */
 export class MikroOrmStateStore extends SqlStateStore {
+  readonly #transactions: PostgresTransactions | SqliteTransactions | undefined;
+
   /**
    * @param handle the ORM, or an EntityManager of it that is in no transaction
    * @throws UnsupportedHandleError for anything else, with what to pass instead
    */
   constructor(handle: MikroOrm | MikroOrmEntityManager, options: MikroOrmStateStoreOptions = {}) {
-    const { executor, capabilities } = lateConnection(lateDriverOf(handle), options);
-    super(executor, { name: 'mikro-orm', capabilities });
+    const late = lateDriverOf(handle);
+    const { executor, capabilities } = lateConnection(late, options);
+    const em = entityManagerOf(handle) as TransactionalEntityManager;
+    // A database in memory ends with its only handle.
+    const transactions = capabilities.durable ? transactionsOf(em, late, options.now) : undefined;
+    super(executor, { name: 'mikro-orm', capabilities, ...(transactions && { transactions }) });
+    this.#transactions = transactions;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    await this.#transactions?.close();
+  }
+}
+
+function transactionsOf(
+  em: TransactionalEntityManager,
+  { dialect, connect }: LateDriver,
+  now: (() => number) | undefined,
+): PostgresTransactions | SqliteTransactions | undefined {
+  switch (dialect.name) {
+    case 'postgres':
+      return new PostgresTransactions(em, connect as () => Promise<PgPool>, now);
+    case 'sqlite':
+      return new SqliteTransactions(em, connect as () => Promise<SqliteDriver>, now);
+    default:
+      return undefined;
   }
 }

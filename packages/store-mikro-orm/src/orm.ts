@@ -54,8 +54,13 @@ export function dialectOf(packages: readonly string[]): Dialect {
   throw new UnsupportedHandleError({ received, todo });
 }
 
+/** What is the EntityManager of a handle, if it has one. */
+export function entityManagerOf(handle: unknown): unknown {
+  return typeof handle === 'object' && handle !== null && 'em' in handle ? handle.em : handle;
+}
+
 function requireEntityManager(handle: unknown): MikroOrmEntityManager {
-  const em = typeof handle === 'object' && handle !== null && 'em' in handle ? handle.em : handle;
+  const em = entityManagerOf(handle);
   if (!isEntityManager(em)) throw new UnsupportedHandleError(explain(handle));
   if (!em.isInTransaction()) return em;
   const todo = `It would be gone when the transaction ends. ${PASS_ORM}`;

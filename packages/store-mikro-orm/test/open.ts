@@ -1,25 +1,74 @@
+import {
+  type Configuration,
+  defineEntity,
+  type EntityManager,
+  type MikroORM,
+  p,
+} from '@mikro-orm/core';
 import { MikroORM as PostgresOrm } from '@mikro-orm/postgresql';
-import { MikroORM as SqliteOrm } from '@mikro-orm/sqlite';
-import type { OpenPostgres, OpenSqlite } from 'store-fixtures';
+import {
+  AbstractSqlDriver,
+  SqliteConnection,
+  type SqliteDriver,
+  MikroORM as SqliteOrm,
+  SqlitePlatform,
+} from '@mikro-orm/sqlite';
+import type Database from 'better-sqlite3';
+import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { MikroOrmStateStore } from '../src/index.js';
 
-/** MikroORM finds entities or refuses to start. */
-const noEntities = { entities: [], discovery: { warnWhenNoEntities: false } };
+const Order = defineEntity({ name: 'orders', properties: { id: p.text().primary() } });
 
-export const openSqlite: OpenSqlite = async ({ file, Driver, now }) => {
-  const orm = new SqliteOrm({ ...noEntities, dbName: file });
-  const driver = await orm.em.getConnection().getNativeClient();
-  // MikroORM chooses the class itself. The store opens its own handle with this one.
-  Object.defineProperty(driver, 'constructor', { value: Driver });
-  return { store: new MikroOrmStateStore(orm, { now }), close: () => orm.close() };
+/** MikroORM over that class of handles, instead of the one that it chooses itself. */
+function driverOver(Driver: typeof Database): typeof SqliteDriver {
+  class Connection extends SqliteConnection {
+    override createKyselyDialect(options: Database.Options & { dbName?: string }) {
+      const dialect = super.createKyselyDialect(options);
+      const replaced = Reflect.get(this, 'database') as Database.Database;
+      const database = new Driver(replaced.name, options);
+      replaced.close();
+      Reflect.set(this, 'database', database);
+      const Dialect = dialect.constructor as new (config: object) => typeof dialect;
+      return new Dialect({ database });
+    }
+  }
+  class OwnDriver extends AbstractSqlDriver<SqliteConnection> {
+    constructor(config: Configuration) {
+      super(config, new SqlitePlatform(), Connection, ['kysely', 'better-sqlite3']);
+    }
+  }
+  return OwnDriver as unknown as typeof SqliteDriver;
+}
+
+export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
+  const orm = new SqliteOrm({ entities: [Order], dbName: file, driver: driverOver(Driver) });
+  return {
+    store: new MikroOrmStateStore(orm, { now }),
+    close: () => orm.close(),
+    ...transactionsOf(orm),
+  };
 };
 
-export const openPostgres: OpenPostgres = async ({ connectionString, ...driverOptions }) => {
-  const orm = new PostgresOrm({ ...noEntities, clientUrl: connectionString, driverOptions });
+export const openPostgres: OpenPostgresOrm = async ({ connectionString, ...driverOptions }) => {
+  const orm = new PostgresOrm({ entities: [Order], clientUrl: connectionString, driverOptions });
   const pool = await orm.em.getConnection().getNativeClient();
   return {
     pool,
     createStore: (options) => new MikroOrmStateStore(orm, options),
     close: () => orm.close(),
+    ...transactionsOf(orm),
   };
 };
+
+function transactionsOf(
+  orm: Pick<MikroORM, 'em'>,
+): Pick<Awaited<ReturnType<OpenPostgresOrm>>, 'root' | 'synchronous' | 'begin' | 'insert'> {
+  return {
+    root: orm.em,
+    synchronous: false,
+    begin: (work) => orm.em.fork().transactional(async (tx) => work(tx)),
+    insert: async (tx, id) => {
+      await (tx as EntityManager).insert(Order, { id });
+    },
+  };
+}

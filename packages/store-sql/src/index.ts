@@ -56,6 +56,7 @@ export {
   type PgQuery,
   type PgResult,
   type PgSend,
+  plainTypes,
   sendOver,
 } from './postgres/driver.js';
 export { PoolLink, type PostgresLink, type TransactionKind } from './postgres/link.js';
