@@ -80,6 +80,8 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     pool: 'forks',
+    // A hang is found all the same, and a busy machine is no failure.
+    testTimeout: 30_000,
     maxWorkers: 2,
     reporters: [
       'default',
