@@ -96,7 +96,7 @@ export function describeTransactionalClients(engineTest: EngineTest): void {
       'holds up no start but that of the id that it is about to use',
       async (bench, engines) => {
         const { fixture } = bench;
-        if (fixture.synchronous) return;
+        if (fixture.oneWriter) return;
         const engine = await engines.start(bench.store, async () => 'ran');
         let sameId: Promise<unknown> = Promise.resolve();
         await fixture.begin(async (tx) => {
@@ -115,7 +115,7 @@ export function describeTransactionalClients(engineTest: EngineTest): void {
 
     engineTest('that waits for itself is told so', async (bench, engines) => {
       const { fixture } = bench;
-      if (fixture.synchronous) return;
+      if (fixture.oneWriter) return;
       const engine = await engines.start(bench.store, async () => 'ran');
       const waiting = fixture.begin(async (tx) => {
         await engine.startRun('wf', null, { runId: 'a', transaction: tx });

@@ -1,0 +1,4 @@
+import { runSqliteChild } from 'store-fixtures/sqlite-child';
+import { openSqlite } from '../open.js';
+
+await runSqliteChild(openSqlite);
