@@ -39,7 +39,7 @@ import type { Duration } from './workflow/duration.js';
 import { Registry } from './workflow/registry.js';
 
 /** How long a process that stops waits for the last word to the others, and for the store to close. */
-const MAX_CLOSE_MS = 2_000;
+const MAX_CLOSE_MS = 1_500;
 
 /**
  * Executes durable workflows on a store, and serves the application's calls about them. Register workflows and steps
@@ -193,7 +193,7 @@ export class DurableEngine implements DurableClient {
     const idle = Promise.all(writers.map((batcher) => batcher.whenIdle()));
     stages.push(
       ...(await Promise.allSettled([
-        this.dispatcher?.stop(flushMs),
+        within(runtime, MAX_FLUSH_MS, this.stopDispatching(flushMs)),
         within(runtime, flushMs, idle),
       ])),
     );
@@ -208,6 +208,10 @@ export class DurableEngine implements DurableClient {
     this.phase = 'stopped';
     const failed = stages.find((stage) => stage.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  private async stopDispatching(flushMs: number): Promise<void> {
+    await this.dispatcher?.stop(flushMs);
   }
 
   /** Dies at once, as a killed process would: nothing more reaches the store, all timers are gone. For tests. */

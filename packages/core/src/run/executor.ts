@@ -46,7 +46,9 @@ export interface ExecutorOptions {
 }
 
 /** How long a process that stops tries to make durable what has ended: a database that is down must not hold it. */
-export const MAX_FLUSH_MS = 5_000;
+export const MAX_FLUSH_MS = 4_000;
+/** How long it tries to give its runs back, however little time there is for all else. */
+const MIN_HAND_BACK_MS = 2_000;
 const HAND_BACK_PAUSE_MS = 100;
 
 /** Lines that are warned of; more say nothing new. */
@@ -215,7 +217,8 @@ export class Executor {
     this.lease.stop();
     this.endPauses();
     this.endGuards();
-    await within(runtime, flushMs, this.handBack(flushMs));
+    const handBackMs = Math.max(flushMs, MIN_HAND_BACK_MS);
+    await within(runtime, handBackMs, this.handBack(handBackMs));
   }
 
   /** Gives every run back; tried again for as long as there is time, else they wait for the end of the lease. */
