@@ -144,8 +144,8 @@ export class MySqlExecutor implements SqlExecutor {
 
   /** Never rejects: a connection that cannot be put in order is closed. */
   async #giveBack(connection: BoundedConnection, session: MySqlSession): Promise<void> {
-    // Locks of a migration end with the connection.
-    if (session.hasDefined) {
+    // The lock of a migration ends with the connection.
+    if (session.hasSessionLock) {
       connection.destroy();
       return;
     }

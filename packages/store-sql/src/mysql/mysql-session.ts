@@ -65,7 +65,7 @@ export class MySqlSession {
   readonly #neverBack: (now: number) => number;
   /** Until it is asked for. */
   #startedAt: number | undefined;
-  #hasDefined = false;
+  #hasSessionLock = false;
 
   constructor({ connection, server, now, neverBack }: SessionOptions) {
     this.#connection = connection;
@@ -74,9 +74,9 @@ export class MySqlSession {
     this.#neverBack = neverBack;
   }
 
-  /** Whether the connection may hold what does not end with a transaction. */
-  get hasDefined(): boolean {
-    return this.#hasDefined;
+  /** Whether the connection holds a lock that does not end with the transaction. */
+  get hasSessionLock(): boolean {
+    return this.#hasSessionLock;
   }
 
   /**
@@ -225,10 +225,11 @@ export class MySqlSession {
   }
 
   async #define(text: string): Promise<void> {
-    this.#hasDefined = true;
     const startedAt = performance.now();
     const [row] = await this.send(text);
-    if (row === undefined || !('locked' in row) || Number(row.locked) === 1) return;
+    if (row === undefined || !('locked' in row)) return;
+    this.#hasSessionLock = true;
+    if (Number(row.locked) === 1) return;
     const waitedMs = Math.round(performance.now() - startedAt);
     throw new StoreBusyError({ waitedMs, cause: new Error('another process holds the schema') });
   }

@@ -16,6 +16,7 @@ const SORTS = new Set([
   'ownWakes', // due ones of one worker
   'lockOwnWakes',
   'expiredWorkers',
+  'nextExpiry', // of the workers
   'expiredSignals', // for a purge
   'visibleTasks', // by priority; only what is taken is locked
   'readyPriorities', // as many as there are priorities

@@ -232,6 +232,24 @@ export function describeSessions(server: string, dialect: MySqlDialect): void {
       await patient.close();
     });
 
+    test('do not let a start wait for the id that an open transaction holds', async () => {
+      const ids = ['start-a', 'start-held', 'start-b'];
+      const runs = ids.map((id) => newRun(id));
+      await database.with(async (other) => {
+        await other.beginTransaction();
+        await other.query(
+          'insert into durable_runs (id, epoch, branch, status, namespace, workflow, version, priority, crashes, ' +
+            "created_at, seed, input_digest, tags, input) values ('start-held', 0, 0, 'pending', 'default', 'order', " +
+            "'1', 0, 0, 1, 's', 'd', '[]', '{}')",
+        );
+        const outcomes = await store.createRuns({ runs, claim: null });
+        expect(outcomes.map(({ outcome }) => outcome)).toEqual(['created', 'busy', 'created']);
+        await other.rollback();
+      });
+      const again = await store.createRuns({ runs, claim: null });
+      expect(again.map(({ outcome }) => outcome)).toEqual(['existing', 'created', 'existing']);
+    });
+
     test('that are the victims of a deadlock do it again', async () => {
       const [a, b] = [await created(), await created()];
       for (let i = 0; i < 5; i += 1) await created();
