@@ -16,7 +16,7 @@ const { AppModule } = await import(url.href);
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
 // What the page leaves to the reader: the tables of the application. Those of the store have to stay.
 if (project.endsWith('mikro-orm')) await app.get(MikroORM).schema.update();
-if (project.endsWith('prisma')) {
+if (project.endsWith('prisma') || project.endsWith('drizzle')) {
   const client = new Client({ connectionString: process.env.DATABASE_URL });
   await client.connect();
   await client.query('create table orders (id text primary key, total integer not null)');
