@@ -39,9 +39,14 @@ export function againWhileBusy(
   now: number,
 ): readonly (CreateOutcome | Again)[] {
   return answers.map((answer, i) => {
-    const isOver = now - (starts[i]?.since ?? 0) >= MAX_BUSY_MS;
-    return answer.outcome === 'busy' && !isOver ? AGAIN : answer;
+    const start = starts[i];
+    const goesOn = answer.outcome === 'busy' && start !== undefined && !isOverdue(start, now);
+    return goesOn ? AGAIN : answer;
   });
+}
+
+function isOverdue({ since }: Start, now: number): boolean {
+  return now - since >= MAX_BUSY_MS;
 }
 
 export interface RunStarterOptions {
@@ -74,8 +79,7 @@ export class RunStarter {
       this.findHere(workflow, options) ?? (await this.findElsewhere(workflow, options));
     const run = this.newRun(target, input, options);
     const claim = run.startAt === null ? this.options.claimant(run.workflow, run.version) : null;
-    const since = this.options.settings.runtime.clock.monotonic();
-    const answer = await this.submit({ run, claim, since });
+    const answer = await this.submit({ run, claim, since: this.now() });
     if (answer.outcome === 'busy')
       throw new RunIdBusyError({ runId: run.id, waitedMs: MAX_BUSY_MS });
     if (answer.outcome === 'existing') return this.existing(answer.run, run, options);
@@ -128,12 +132,17 @@ export class RunStarter {
     return count;
   }
 
+  private now(): number {
+    return this.options.settings.runtime.clock.monotonic();
+  }
+
   private async submit(start: Start): Promise<CreateOutcome> {
     const { id } = start.run;
     this.underWay.set(id, start);
     try {
       const answer = await this.options.starts.submit(start);
-      return answer.outcome === 'busy' ? await this.options.heldStarts.submit(start) : answer;
+      if (answer.outcome !== 'busy' || isOverdue(start, this.now())) return answer;
+      return await this.options.heldStarts.submit(start);
     } finally {
       this.underWay.delete(id);
     }

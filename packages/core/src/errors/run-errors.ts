@@ -54,7 +54,7 @@ export class RunConflictError extends DurableError<RunConflict> {
 /** Which id, and how long it was waited for. */
 export type BusyRunId = { readonly runId: string; readonly waitedMs: number };
 
-/** A transaction that has not ended is about to create a run with this id; nothing was started. HTTP 409. */
+/** A transaction that has not ended holds this id, or on SQLite the database; nothing was started. HTTP 409. */
 export class RunIdBusyError extends DurableError<BusyRunId> {
   static {
     brandErrorClass(this, 'RunIdBusyError');
@@ -63,8 +63,8 @@ export class RunIdBusyError extends DurableError<BusyRunId> {
   constructor(busy: BusyRunId) {
     const { runId, waitedMs } = busy;
     super(
-      `A transaction that is about to start the run "${runId}" has not ended for ${waitedMs} ms. If it is your own, pass it ` +
-        'as `transaction`, or start the run when it has ended.',
+      `The run "${runId}" could not be started for ${waitedMs} ms: a transaction that has not ended holds its id, or the ` +
+        'whole database. If it is your own, pass it as `transaction`, or start the run when it has ended.',
       { code: 'RUN_ID_BUSY', fields: { ...busy }, httpStatus: 409 },
     );
   }

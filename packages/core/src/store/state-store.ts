@@ -58,7 +58,7 @@ export type HintListener = (namespace: string | null) => void;
 
 /**
  * Answer to one created run. `existing` carries what is stored, for the caller to detect a conflict. `busy`: a transaction
- * that has not ended is about to create a run of that id; nothing was written.
+ * that has not ended is about to create a run of that id, or has the whole database locked; nothing was written.
  */
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly run: RunRecord }

@@ -69,10 +69,12 @@ export const DELETE_BRANCH_INBOX = remove('deleteBranchInbox', {
   where: `run_id = ? and branch not in (${ANY_BRANCH}, ?)`,
 });
 
-/** `[run id, branch, key]` */
-export const MESSAGE_BY_KEY = query<InboxRow>(
-  'messageByKey',
-  'select id, body, accepted_at from durable_inbox where run_id = ? and branch = ? and message_key = ?',
+/** `[run id, branch, key]`. Locked: a snapshot of the transaction could hide what others have put there. */
+export const LOCK_MESSAGE = query<InboxRow>(
+  'lockMessage',
+  (d) =>
+    'select m.id, m.body, m.accepted_at from durable_inbox m ' +
+    `where m.run_id = ? and m.branch = ? and m.message_key = ?${d.forUpdate('m')}`,
 );
 
 /** `[run id, branch]` */

@@ -9,12 +9,7 @@ import type {
   TransactionRequest,
 } from '@dudousxd/nestjs-durable-core';
 import { first, insertNew, lockRows, type Script } from '../sql/script.js';
-import {
-  checkpointKey,
-  INSERT_MESSAGE,
-  type InboxRow,
-  MESSAGE_BY_KEY,
-} from '../statements/inbox.js';
+import { checkpointKey, INSERT_MESSAGE, type InboxRow, LOCK_MESSAGE } from '../statements/inbox.js';
 import { LOCK_OWNER, LOCK_RUN, TURN_STATE } from '../statements/runs.js';
 
 /** What the owner of the run writes when the body is done. */
@@ -47,7 +42,7 @@ export function* writeCheckpoint(request: TransactionRequest, outcome: Outcome):
   const [isNew] = yield* insertNew(INSERT_MESSAGE, [
     [runId, branch, key, JSON.stringify(body), now],
   ]);
-  const row = yield* first(MESSAGE_BY_KEY, [runId, branch, key]);
+  const row = yield* first(LOCK_MESSAGE, [runId, branch, key]);
   if (!row) throw new Error(`the checkpoint of "${name}" is not there after it was written`);
   return { is: isNew ? 'written' : 'recorded', arrival: toArrival(row) };
 }
@@ -62,7 +57,7 @@ export function* findCheckpoint(request: TransactionRequest): Script<Written | n
   const state = yield* first(TURN_STATE, [runId]);
   const isOwner = state?.worker === worker && state.epoch === epoch && state.branch === branch;
   if (!isOwner) return { is: 'fenced' };
-  const row = yield* first(MESSAGE_BY_KEY, [runId, branch, checkpointKey(position)]);
+  const row = yield* first(LOCK_MESSAGE, [runId, branch, checkpointKey(position)]);
   return row ? { is: 'written', arrival: toArrival(row) } : null;
 }
 

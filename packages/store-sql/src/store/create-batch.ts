@@ -20,12 +20,14 @@ export async function createBatch(
   try {
     return await createTogether(executor, request);
   } catch (error) {
-    if (!(error instanceof StoreBusyError) || !locksRows(executor)) throw error;
-    return request.runs.length > 1 ? createEach(executor, request) : [{ outcome: 'busy' }];
+    if (!(error instanceof StoreBusyError)) throw error;
+    const { runs } = request;
+    const isOne = runs.length === 1 || !locksRows(executor);
+    return isOne ? runs.map(() => ({ outcome: 'busy' })) : createEach(executor, request);
   }
 }
 
-/** Where the database as a whole was locked, every run has to wait. */
+/** Where the database as a whole is locked, all of them have to wait. */
 function locksRows({ dialect }: SqlExecutor): boolean {
   return dialect.forUpdate('r') !== '';
 }

@@ -115,6 +115,7 @@ export function describeTransactionalClients(engineTest: EngineTest): void {
 
     engineTest('that waits for itself is told so', async (bench, engines) => {
       const { fixture } = bench;
+      // A whole database that is locked is waited for longer.
       if (fixture.oneWriter) return;
       const engine = await engines.start(bench.store, async () => 'ran');
       const waiting = fixture.begin(async (tx) => {

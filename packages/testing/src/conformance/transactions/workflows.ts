@@ -224,6 +224,49 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
     });
 
     engineTest(
+      'that had committed when its run failed is found by the retry',
+      async (bench, engines) => {
+        const { fixture } = bench;
+        let bodies = 0;
+        let broken = true;
+        const committed = Promise.withResolvers<void>();
+        const failed = Promise.withResolvers<void>();
+        // The run fails between COMMIT and its answer.
+        const slow = override(bench.store, {
+          transaction: async (request, gate) => {
+            const outcome = await bench.store.transaction(request, gate);
+            committed.resolve();
+            await failed.promise;
+            return outcome;
+          },
+        });
+        const engine = await engines.start(slow, async (ctx) => {
+          const pay = ctx.transaction('pay', (tx) => {
+            bodies += 1;
+            return inOrder([() => fixture.insert(tx, `body-${bodies}`)], bodies);
+          });
+          const ship = ctx.step(
+            'ship',
+            async () => {
+              await committed.promise;
+              if (broken) throw new Error('no carrier');
+            },
+            { retries: 0 },
+          );
+          return (await Promise.all([pay, ship]))[0];
+        });
+        const { runId } = await engine.startRun('wf', null);
+        expect(await engine.waitForRun(runId)).toMatchObject({ status: 'failed' });
+        failed.resolve();
+        broken = false;
+        await engine.retry(runId);
+        expect(await engine.waitForRun(runId)).toMatchObject({ output: 1 });
+        expect(bodies).toBe(1);
+        expect(await fixture.rows()).toEqual(['body-1']);
+      },
+    );
+
+    engineTest(
       'may be asked for by more runs than there are connections',
       async (bench, engines) => {
         const { fixture } = bench;
