@@ -3,7 +3,7 @@ import { NotATransactionError } from '@dudousxd/nestjs-durable-store-sql';
 import type { MikroOrmEntityManager } from './orm.js';
 
 /** A statement as Kysely hands it to its driver. */
-export interface KyselyQuery {
+interface KyselyQuery {
   readonly sql: unknown;
   readonly parameters: readonly unknown[];
   readonly query: object;

@@ -13,7 +13,7 @@ export interface TypeOrmQueryRunner {
 }
 
 /** An `EntityManager` of TypeORM. */
-export interface TypeOrmEntityManager {
+interface TypeOrmEntityManager {
   readonly dataSource: unknown;
   readonly queryRunner?: TypeOrmQueryRunner;
   transaction<T>(work: (tx: unknown) => Promise<T>): Promise<T>;
