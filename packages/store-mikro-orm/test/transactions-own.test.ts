@@ -27,6 +27,7 @@ function transact(
   run: RunRecord,
   work: (tx: EntityManager) => Promise<string>,
   position = 1,
+  mayCommit = () => true,
 ) {
   const { id: runId, branch, epoch } = run;
   const request = { runId, branch, epoch, worker: 'w', position, name: 'pay', cause: 0 };
@@ -36,7 +37,7 @@ function transact(
       startedAt: 0,
       now: Date.now,
       work: (tx) => work(tx as EntityManager),
-      mayCommit: () => true,
+      mayCommit,
       isAbandoned: () => false,
     },
   );
@@ -124,11 +125,24 @@ describe('ctx.transaction on a SQLite file', () => {
   });
 
   test('sends what was persisted before the checkpoint', async () => {
-    const outcome = transact(store, run, async (tx) => {
-      tx.persist(tx.create(Note, { id: 1 }));
-      return '1';
-    });
+    let heldBack = -1;
+    let em: EntityManager | undefined;
+    const outcome = transact(
+      store,
+      run,
+      async (tx) => {
+        em = tx;
+        tx.persist(tx.create(Note, { id: 1 }));
+        return '1';
+      },
+      1,
+      () => {
+        heldBack = em?.getUnitOfWork().getPersistStack().size ?? -1;
+        return true;
+      },
+    );
     expect(await outcome).toMatchObject({ outcome: 'committed' });
+    expect(heldBack).toBe(0);
     expect(await orm.em.fork().count(Note)).toBe(1);
     const other = orm.em.fork();
     await other.insert(Note, { id: 2 });
