@@ -30,7 +30,7 @@ process.exitCode = (await (values.pairs === undefined ? letLoose() : exchangePai
 async function letLoose(): Promise<boolean> {
   const report = await runChaos({
     ...{ seed, store: 'drizzle-postgres', healMs: 120_000, say },
-    load: { runsPerSecond: 10, cancelsPerMinute: 5, durationMs: minutes * 60_000 },
+    load: { runsPerSecond: 10, cancelsPerMinute: 5, durationMs: minutes * 60_000, leastRuns: 1 },
     faults: values.control ? NO_FAULTS : faultsFor(minutes),
     cutRate: values.control ? 0 : 0.01,
     wrongClocks: !values.control,

@@ -4,6 +4,8 @@ import type { Random } from '../program/random.js';
 import type { AppProcess } from './app-process.js';
 
 const ANSWER_TIMEOUT_MS = 5_000;
+/** Requests at once: what is asked for again must not become the load that keeps everybody from answering. */
+const MAX_REQUESTS = 48;
 
 export interface Answer {
   readonly status: number;
@@ -17,6 +19,8 @@ export class Client {
   readonly answers: number[];
   /** Requests that had no answer, or one that says to try again. */
   repeats = 0;
+  #underWay = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(apps: readonly AppProcess[], random: Random) {
     this.#apps = apps;
@@ -25,7 +29,20 @@ export class Client {
   }
 
   /** Resolves with the first answer that is one: a success, or a refusal that will not change. */
-  async post(path: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
+  async post(path: string, body: unknown): Promise<Answer> {
+    if (this.#underWay >= MAX_REQUESTS) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#underWay += 1;
+    try {
+      return await this.#postUntilAnswered(path, body);
+    } finally {
+      this.#underWay -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #postUntilAnswered(path: string, body: unknown): Promise<Answer> {
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 500)) {
       const app = this.#random.pick(this.#apps);
       const answer = app.url === undefined ? undefined : await ask(`${app.url}/${path}`, body);
@@ -34,7 +51,7 @@ export class Client {
         return answer;
       }
       this.repeats += 1;
-      await delay(pauseMs, undefined, { signal });
+      await delay(pauseMs);
     }
   }
 }

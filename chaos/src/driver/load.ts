@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly cancelsPerMinute: number;
   /** At least; it goes on until the faults are over. */
   readonly durationMs: number;
+  /** Runs that have to be acknowledged before it ends. */
+  readonly leastRuns: number;
 }
 
 /** A run that an application has acknowledged. */
@@ -28,6 +30,8 @@ export interface SentSignal {
 
 const TICK_MS = 100;
 const LATEST_SIGNAL_MS = 3_000;
+/** Starts that wait for their answers: above it there are no new ones. */
+const MAX_UNANSWERED = 60;
 
 export class Load {
   readonly started: StartedRun[] = [];
@@ -42,6 +46,7 @@ export class Load {
   readonly #unsent: string[] = [];
   readonly #pending = new Set<Promise<void>>();
   #count = 0;
+  #unanswered = 0;
 
   constructor(options: LoadOptions, client: Client, random: Random) {
     this.#options = options;
@@ -51,16 +56,22 @@ export class Load {
 
   /** Resolves when the last start, signal and cancel is acknowledged. @param faults resolves when they are over */
   async run(faults: Promise<void>): Promise<void> {
-    const { durationMs, runsPerSecond } = this.#options;
+    const { durationMs, runsPerSecond, leastRuns } = this.#options;
     const startedAt = performance.now();
     let areFaultsOver = false;
     void faults.then(() => {
       areFaultsOver = true;
     });
-    for (let elapsedMs = 0; elapsedMs < durationMs || !areFaultsOver; ) {
-      elapsedMs = performance.now() - startedAt;
-      const due = Math.floor((elapsedMs / 1_000) * runsPerSecond) + 1;
-      while (this.#count < due) this.#track(this.#startRandom());
+    const isOver = () =>
+      performance.now() - startedAt >= durationMs &&
+      areFaultsOver &&
+      this.started.length >= leastRuns;
+    const perTick = (runsPerSecond * TICK_MS) / 1_000;
+    for (let due = 1; !isOver(); due = Math.min(due + perTick, perTick + 1)) {
+      while (due >= 1 && this.#unanswered < MAX_UNANSWERED) {
+        due -= 1;
+        this.#track(this.#startRandom());
+      }
       await delay(TICK_MS);
     }
     this.endedAt = Date.now();
@@ -93,7 +104,9 @@ export class Load {
       else this.#track(this.#sendLater(token, count));
     }
     const cancelDelayMs = this.#random.between(0, 2_000);
+    this.#unanswered += 1;
     await this.start(runId, program);
+    this.#unanswered -= 1;
     if (!cancellable) return;
     await delay(cancelDelayMs);
     await this.#cancel(runId);
