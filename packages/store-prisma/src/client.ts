@@ -4,6 +4,8 @@ import { describeHandle, UnsupportedHandleError } from '@dudousxd/nestjs-durable
 /** Sends statements as they are: a client, or the client of a transaction. */
 export interface RawClient {
   $queryRawUnsafe<Rows = unknown>(text: string, ...values: unknown[]): PromiseLike<Rows>;
+  /** Answers with the number of rows that it has changed. */
+  $executeRawUnsafe(text: string, ...values: unknown[]): PromiseLike<number>;
 }
 
 /** A `PrismaClient`, as Prisma generates it or as `$extends` returns it. */
@@ -23,7 +25,7 @@ const PASS_ROOT = 'Pass the PrismaClient that the application uses: new PrismaSt
 const TRANSACTION = Symbol.for('prisma.client.transaction.scope_context');
 
 /** Whether it is the client of an open interactive transaction. `$transaction` is a function on both kinds. */
-function isTransactionClient(client: object): boolean {
+export function isTransactionClient(client: object): client is RawClient {
   return TRANSACTION in client && !('$connect' in client);
 }
 
@@ -44,7 +46,8 @@ function refuse(value: unknown): UnsupportedHandleError {
 
 function isClient(value: object): value is PrismaClientLike {
   const client = value as Partial<PrismaClientLike>;
-  const methods = [client.$connect, client.$queryRawUnsafe, client.$transaction];
+  const { $connect, $queryRawUnsafe, $executeRawUnsafe, $transaction } = client;
+  const methods = [$connect, $queryRawUnsafe, $executeRawUnsafe, $transaction];
   return methods.every((method) => typeof method === 'function');
 }
 

@@ -8,6 +8,7 @@ import {
   fileExecutor,
   isPgPool,
   LateExecutor,
+  type OrmTransactions,
   type PgPool,
   PostgresExecutor,
   SERVER,
@@ -23,6 +24,7 @@ import {
 } from './client.js';
 import { PrismaLink } from './prisma-link.js';
 import { fileOf, loadDriver } from './sqlite-file.js';
+import { postgresTransactions, sqliteTransactions } from './transactions.js';
 
 /** How the store gets to the database of a client. */
 export interface PrismaConnectionOptions extends ConnectionOptions {
@@ -37,17 +39,27 @@ export interface PrismaConnectionOptions extends ConnectionOptions {
   readonly provider?: PrismaProvider;
 }
 
+interface PrismaConnection extends Connection {
+  readonly transactions: OrmTransactions;
+}
+
 /** The store's connection to the database of a Prisma client. */
-export function connectionOf(value: unknown, given: PrismaConnectionOptions): Connection {
+export function connectionOf(value: unknown, given: PrismaConnectionOptions): PrismaConnection {
   const { pool, sqlite: Driver, provider: named, ...options } = given;
   const client = requireClient(value);
   const provider = requireProvider(client, named);
   switch (provider) {
     case 'sqlite':
       refusePool(pool);
-      return onFile(client, Driver ?? loadDriver(), options);
+      return {
+        ...onFile(client, Driver ?? loadDriver(), options),
+        transactions: sqliteTransactions(client, options.now),
+      };
     case 'postgresql':
-      return pool === undefined ? throughClient(client, options) : onPool(pool, options);
+      return {
+        ...(pool === undefined ? throughClient(client, options) : onPool(pool, options)),
+        transactions: postgresTransactions(client, options.now),
+      };
     default:
       return provider satisfies never;
   }

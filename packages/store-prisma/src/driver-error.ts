@@ -1,4 +1,7 @@
-/** What PostgreSQL said, out of what Prisma throws: an error with the SQLSTATE as its `code`, as `pg` has it. */
+/**
+ * What the database said, out of what Prisma throws: an error with its `code`, as the driver has it (a SQLSTATE, or
+ * `SQLITE_…`).
+ */
 
 /** The SQLSTATE of a failure of the connection: the outcome may be unknown. */
 const CONNECTION_FAILURE = '08006';

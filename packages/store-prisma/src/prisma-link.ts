@@ -10,6 +10,7 @@ import type {
 } from '@dudousxd/nestjs-durable-store-sql';
 import type { PrismaClientLike, RawClient } from './client.js';
 import { ConnectionError, toDriverError } from './driver-error.js';
+import { readRows } from './raw-queries.js';
 
 /** A transaction of ours is a few dozen statements, and each has a limit of its own. */
 const TRANSACTION_TIMEOUT_MS = 600_000;
@@ -77,23 +78,14 @@ function sendOver(client: RawClient, timeoutMs: number): PgSend {
     const limit = new Limit(timeoutMs);
     limit.start();
     try {
-      const answer = client.$queryRawUnsafe<Record<string, unknown>[]>(text, ...values);
-      const rows = await Promise.race([answer, limit.passed]);
-      return { rows: rows.map(plainRow) };
+      const rows = await Promise.race([readRows(client, text, values), limit.passed]);
+      return { rows };
     } catch (error) {
       throw toDriverError(error);
     } finally {
       limit.stop();
     }
   };
-}
-
-/** Integers of 64 bits come as BigInt; ours stay below 2^53. */
-function plainRow(row: Record<string, unknown>): Record<string, unknown> {
-  for (const [name, value] of Object.entries(row)) {
-    if (typeof value === 'bigint') row[name] = Number(value);
-  }
-  return row;
 }
 
 /** A time after which nobody waits for an answer any more. */

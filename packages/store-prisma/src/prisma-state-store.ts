@@ -29,7 +29,7 @@ export class PrismaStateStore extends SqlStateStore {
    * @throws UnsupportedHandleError for anything else, with what to pass instead
    */
   constructor(prisma: PrismaClientLike, options: PrismaStateStoreOptions = {}) {
-    const { executor, capabilities } = connectionOf(prisma, options);
-    super(executor, { name: 'prisma', capabilities });
+    const { executor, capabilities, transactions } = connectionOf(prisma, options);
+    super(executor, { name: 'prisma', capabilities, transactions });
   }
 }

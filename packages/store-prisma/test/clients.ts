@@ -10,6 +10,7 @@ export function sqliteClient(url: string): SqliteClient {
   return new SqliteClient({ adapter: new PrismaBetterSqlite3({ url }) });
 }
 
-export function postgresClient(pool: Pool): PostgresClient {
-  return new PostgresClient({ adapter: new PrismaPg(pool) });
+/** @param schema of the models' tables, which Prisma names in its statements */
+export function postgresClient(pool: Pool, schema = 'public'): PostgresClient {
+  return new PostgresClient({ adapter: new PrismaPg(pool, { schema }) });
 }

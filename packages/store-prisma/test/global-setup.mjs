@@ -36,6 +36,12 @@ model Note {
 
   @@map("notes")
 }
+
+model Order {
+  id String @id
+
+  @@map("orders")
+}
 `;
 
 /**

@@ -33,7 +33,8 @@ function make(prisma: unknown, options: object = {}): PrismaStateStore {
 /** A client of another provider, as far as the constructor looks at it. */
 function fakeClient(provider?: string): object {
   const method = (): Promise<void> => Promise.resolve();
-  const client = { $connect: method, $queryRawUnsafe: method, $transaction: method };
+  const raw = { $queryRawUnsafe: method, $executeRawUnsafe: method };
+  const client = { ...raw, $connect: method, $transaction: method };
   return provider === undefined ? client : { ...client, _activeProvider: provider };
 }
 
@@ -112,7 +113,7 @@ describe('a database file', () => {
     const prisma = sqliteClient(`file:${file}`);
     const store = new PrismaStateStore(prisma, { sqlite: WatchedDatabase });
     expect(store.capabilities).toEqual({
-      ...{ durable: true, shared: true, writeLanes: 1, hints: false },
+      ...{ durable: true, shared: true, writeLanes: 1, hints: false, transactions: true },
     });
     // Nothing is opened before the first use.
     expect([opened.length, existsSync(file)]).toEqual([0, false]);

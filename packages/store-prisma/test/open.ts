@@ -1,31 +1,47 @@
-import { Pool, type PoolConfig } from 'pg';
-import type { OpenPostgres, OpenSqlite } from 'store-fixtures';
+import { Pool } from 'pg';
+import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { PrismaStateStore } from '../src/index.js';
 import { postgresClient, sqliteClient } from './clients.js';
+import type { Prisma } from './generated/postgresql/client.js';
 
-export const openSqlite: OpenSqlite = ({ file, Driver, now }) => {
+/** The clients' transactions, and one of their tables. They are the same type for each database. */
+function ormOf(prisma: ReturnType<typeof postgresClient>) {
+  return {
+    root: prisma,
+    synchronous: false,
+    begin: <T>(work: (tx: unknown) => T | Promise<T>) =>
+      prisma.$transaction(async (tx) => work(tx)),
+    insert: async (tx: unknown, id: string) => {
+      await (tx as Prisma.TransactionClient).order.create({ data: { id } });
+    },
+  };
+}
+
+export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
   const prisma = sqliteClient(`file:${file}`);
   return {
     store: new PrismaStateStore(prisma, { now, sqlite: Driver }),
     close: () => prisma.$disconnect(),
+    ...ormOf(prisma as unknown as ReturnType<typeof postgresClient>),
   };
 };
 
 /** With the pool, as the store is to be used. */
-export const openWithPool: OpenPostgres = (place) => openPostgres(place, true);
+export const openWithPool: OpenPostgresOrm = (place) => openPostgres(place, true);
 
-export const openWithoutPool: OpenPostgres = (place) => openPostgres(place, false);
+export const openWithoutPool: OpenPostgresOrm = (place) => openPostgres(place, false);
 
-function openPostgres(place: PoolConfig, givesPool: boolean) {
+async function openPostgres(place: Parameters<OpenPostgresOrm>[0], givesPool: boolean) {
   const pool = new Pool(place);
-  const prisma = postgresClient(pool);
+  const prisma = postgresClient(pool, /search_path=(\w+)/.exec(place.options)?.[1]);
   return {
     pool,
-    createStore: ({ now }: { readonly now: () => number }) =>
-      new PrismaStateStore(prisma, givesPool ? { now, pool } : { now }),
+    createStore: (options: { readonly now?: () => number }) =>
+      new PrismaStateStore(prisma, givesPool ? { ...options, pool } : options),
     close: async () => {
       await prisma.$disconnect();
       await pool.end();
     },
+    ...ormOf(prisma),
   };
 }

@@ -46,3 +46,8 @@ export { Prisma }
  * 
  */
 export type Note = Prisma.NoteModel
+/**
+ * Model Order
+ * 
+ */
+export type Order = Prisma.OrderModel

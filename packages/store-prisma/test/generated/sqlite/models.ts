@@ -9,4 +9,5 @@
  * 🟢 You can import this file directly.
  */
 export type * from './models/Note.js'
+export type * from './models/Order.js'
 export type * from './commonInputTypes.js'

@@ -20,7 +20,7 @@ const config: runtime.GetPrismaClientConfig = {
   "clientVersion": "7.10.1",
   "engineVersion": "d1b3f377ca835d73fd50954a5e22128b9ebdd6b8",
   "activeProvider": "postgresql",
-  "inlineSchema": "// Prisma 7.10.1\ngenerator client {\n  provider = \"prisma-client\"\n  output   = \"postgresql\"\n}\n\ndatasource db {\n  provider = \"postgresql\"\n}\n\nmodel Note {\n  id   Int    @id\n  text String\n\n  @@map(\"notes\")\n}\n",
+  "inlineSchema": "// Prisma 7.10.1\ngenerator client {\n  provider = \"prisma-client\"\n  output   = \"postgresql\"\n}\n\ndatasource db {\n  provider = \"postgresql\"\n}\n\nmodel Note {\n  id   Int    @id\n  text String\n\n  @@map(\"notes\")\n}\n\nmodel Order {\n  id String @id\n\n  @@map(\"orders\")\n}\n",
   "runtimeDataModel": {
     "models": {},
     "enums": {},
@@ -32,10 +32,10 @@ const config: runtime.GetPrismaClientConfig = {
   }
 }
 
-config.runtimeDataModel = JSON.parse("{\"models\":{\"Note\":{\"fields\":[{\"name\":\"id\",\"kind\":\"scalar\",\"type\":\"Int\"},{\"name\":\"text\",\"kind\":\"scalar\",\"type\":\"String\"}],\"dbName\":\"notes\",\"schema\":null}},\"enums\":{},\"types\":{}}")
+config.runtimeDataModel = JSON.parse("{\"models\":{\"Note\":{\"fields\":[{\"name\":\"id\",\"kind\":\"scalar\",\"type\":\"Int\"},{\"name\":\"text\",\"kind\":\"scalar\",\"type\":\"String\"}],\"dbName\":\"notes\",\"schema\":null},\"Order\":{\"fields\":[{\"name\":\"id\",\"kind\":\"scalar\",\"type\":\"String\"}],\"dbName\":\"orders\",\"schema\":null}},\"enums\":{},\"types\":{}}")
 config.parameterizationSchema = {
-  strings: JSON.parse("[\"where\",\"Note.findUnique\",\"Note.findUniqueOrThrow\",\"orderBy\",\"cursor\",\"Note.findFirst\",\"Note.findFirstOrThrow\",\"Note.findMany\",\"data\",\"Note.createOne\",\"Note.createMany\",\"Note.createManyAndReturn\",\"Note.updateOne\",\"Note.updateMany\",\"Note.updateManyAndReturn\",\"create\",\"update\",\"Note.upsertOne\",\"Note.deleteOne\",\"Note.deleteMany\",\"having\",\"_count\",\"_avg\",\"_sum\",\"_min\",\"_max\",\"Note.groupBy\",\"Note.aggregate\",\"AND\",\"OR\",\"NOT\",\"id\",\"text\",\"equals\",\"in\",\"notIn\",\"lt\",\"lte\",\"gt\",\"gte\",\"contains\",\"startsWith\",\"endsWith\",\"not\",\"set\",\"increment\",\"decrement\",\"multiply\",\"divide\"]"),
-  graph: "KwsQBRwAACIAMB0AAAQAEB4AACIAMB8CAAAAASABACQAIQEAAAABACABAAAAAQAgBRwAACIAMB0AAAQAEB4AACIAMB8CACMAISABACQAIQADAAAABAAgAwAABQAwBAAAAQAgAwAAAAQAIAMAAAUAMAQAAAEAIAMAAAAEACADAAAFADAEAAABACACHwIAAAABIAEAAAABAQgAAAkAIAIfAgAAAAEgAQAAAAEBCAAACwAwAQgAAAsAMAIfAgAqACEgAQArACECAAAAAQAgCAAADgAgAh8CACoAISABACsAIQIAAAAEACAIAAAQACACAAAABAAgCAAAEAAgAwAAAAEAIA8AAAkAIBAAAA4AIAEAAAABACABAAAABAAgBRUAACUAIBYAACYAIBcAACkAIBgAACgAIBkAACcAIAUcAAAaADAdAAAXABAeAAAaADAfAgAbACEgAQAcACEDAAAABAAgAwAAFgAwFAAAFwAgAwAAAAQAIAMAAAUAMAQAAAEAIAUcAAAaADAdAAAXABAeAAAaADAfAgAbACEgAQAcACENFQAAHgAgFgAAIQAgFwAAHgAgGAAAHgAgGQAAHgAgIQIAAAABIgIAAAAEIwIAAAAEJAIAAAABJQIAAAABJgIAAAABJwIAAAABKwIAIAAhDhUAAB4AIBgAAB8AIBkAAB8AICEBAAAAASIBAAAABCMBAAAABCQBAAAAASUBAAAAASYBAAAAAScBAAAAASgBAAAAASkBAAAAASoBAAAAASsBAB0AIQ4VAAAeACAYAAAfACAZAAAfACAhAQAAAAEiAQAAAAQjAQAAAAQkAQAAAAElAQAAAAEmAQAAAAEnAQAAAAEoAQAAAAEpAQAAAAEqAQAAAAErAQAdACEIIQIAAAABIgIAAAAEIwIAAAAEJAIAAAABJQIAAAABJgIAAAABJwIAAAABKwIAHgAhCyEBAAAAASIBAAAABCMBAAAABCQBAAAAASUBAAAAASYBAAAAAScBAAAAASgBAAAAASkBAAAAASoBAAAAASsBAB8AIQ0VAAAeACAWAAAhACAXAAAeACAYAAAeACAZAAAeACAhAgAAAAEiAgAAAAQjAgAAAAQkAgAAAAElAgAAAAEmAgAAAAEnAgAAAAErAgAgACEIIQgAAAABIggAAAAEIwgAAAAEJAgAAAABJQgAAAABJggAAAABJwgAAAABKwgAIQAhBRwAACIAMB0AAAQAEB4AACIAMB8CACMAISABACQAIQghAgAAAAEiAgAAAAQjAgAAAAQkAgAAAAElAgAAAAEmAgAAAAEnAgAAAAErAgAeACELIQEAAAABIgEAAAAEIwEAAAAEJAEAAAABJQEAAAABJgEAAAABJwEAAAABKAEAAAABKQEAAAABKgEAAAABKwEAHwAhAAAAAAAFLAIAAAABLQIAAAABLgIAAAABLwIAAAABMAIAAAABASwBAAAAAQAAAAAFFQAGFgAHFwAIGAAJGQAKAAAAAAAFFQAGFgAHFwAIGAAJGQAKAQIBAgMBBQYBBgcBBwgBCQoBCgwCCw0DDA8BDRECDhIEERMBEhQBExUCGhgFGxkL"
+  strings: JSON.parse("[\"where\",\"Note.findUnique\",\"Note.findUniqueOrThrow\",\"orderBy\",\"cursor\",\"Note.findFirst\",\"Note.findFirstOrThrow\",\"Note.findMany\",\"data\",\"Note.createOne\",\"Note.createMany\",\"Note.createManyAndReturn\",\"Note.updateOne\",\"Note.updateMany\",\"Note.updateManyAndReturn\",\"create\",\"update\",\"Note.upsertOne\",\"Note.deleteOne\",\"Note.deleteMany\",\"having\",\"_count\",\"_avg\",\"_sum\",\"_min\",\"_max\",\"Note.groupBy\",\"Note.aggregate\",\"Order.findUnique\",\"Order.findUniqueOrThrow\",\"Order.findFirst\",\"Order.findFirstOrThrow\",\"Order.findMany\",\"Order.createOne\",\"Order.createMany\",\"Order.createManyAndReturn\",\"Order.updateOne\",\"Order.updateMany\",\"Order.updateManyAndReturn\",\"Order.upsertOne\",\"Order.deleteOne\",\"Order.deleteMany\",\"Order.groupBy\",\"Order.aggregate\",\"AND\",\"OR\",\"NOT\",\"id\",\"equals\",\"in\",\"notIn\",\"lt\",\"lte\",\"gt\",\"gte\",\"contains\",\"startsWith\",\"endsWith\",\"not\",\"text\",\"set\",\"increment\",\"decrement\",\"multiply\",\"divide\"]"),
+  graph: "SRMgBSwAAD4AMC0AAAQAEC4AAD4AMC8CAAAAATsBADkAIQEAAAABACABAAAAAQAgBSwAAD4AMC0AAAQAEC4AAD4AMC8CAD8AITsBADkAIQADAAAABAAgAwAABQAwBAAAAQAgAwAAAAQAIAMAAAUAMAQAAAEAIAMAAAAEACADAAAFADAEAAABACACLwIAAAABOwEAAAABAQgAAAkAIAIvAgAAAAE7AQAAAAEBCAAACwAwAQgAAAsAMAIvAgBJACE7AQBDACECAAAAAQAgCAAADgAgAi8CAEkAITsBAEMAIQIAAAAEACAIAAAQACACAAAABAAgCAAAEAAgAwAAAAEAIA8AAAkAIBAAAA4AIAEAAAABACABAAAABAAgBRUAAEQAIBYAAEUAIBcAAEgAIBgAAEcAIBkAAEYAIAUsAAA6ADAtAAAXABAuAAA6ADAvAgA7ACE7AQA0ACEDAAAABAAgAwAAFgAwFAAAFwAgAwAAAAQAIAMAAAUAMAQAAAEAIAQsAAA4ADAtAAAdABAuAAA4ADAvAQAAAAEBAAAAGgAgAQAAABoAIAQsAAA4ADAtAAAdABAuAAA4ADAvAQA5ACEAAwAAAB0AIAMAAB4AMAQAABoAIAMAAAAdACADAAAeADAEAAAaACADAAAAHQAgAwAAHgAwBAAAGgAgAS8BAAAAAQEIAAAiACABLwEAAAABAQgAACQAMAEIAAAkADABLwEAQwAhAgAAABoAIAgAACcAIAEvAQBDACECAAAAHQAgCAAAKQAgAgAAAB0AIAgAACkAIAMAAAAaACAPAAAiACAQAAAnACABAAAAGgAgAQAAAB0AIAMVAABAACAYAABCACAZAABBACAELAAAMwAwLQAAMAAQLgAAMwAwLwEANAAhAwAAAB0AIAMAAC8AMBQAADAAIAMAAAAdACADAAAeADAEAAAaACAELAAAMwAwLQAAMAAQLgAAMwAwLwEANAAhDhUAADYAIBgAADcAIBkAADcAIDABAAAAATEBAAAABDIBAAAABDMBAAAAATQBAAAAATUBAAAAATYBAAAAATcBAAAAATgBAAAAATkBAAAAAToBADUAIQ4VAAA2ACAYAAA3ACAZAAA3ACAwAQAAAAExAQAAAAQyAQAAAAQzAQAAAAE0AQAAAAE1AQAAAAE2AQAAAAE3AQAAAAE4AQAAAAE5AQAAAAE6AQA1ACEIMAIAAAABMQIAAAAEMgIAAAAEMwIAAAABNAIAAAABNQIAAAABNgIAAAABOgIANgAhCzABAAAAATEBAAAABDIBAAAABDMBAAAAATQBAAAAATUBAAAAATYBAAAAATcBAAAAATgBAAAAATkBAAAAAToBADcAIQQsAAA4ADAtAAAdABAuAAA4ADAvAQA5ACELMAEAAAABMQEAAAAEMgEAAAAEMwEAAAABNAEAAAABNQEAAAABNgEAAAABNwEAAAABOAEAAAABOQEAAAABOgEANwAhBSwAADoAMC0AABcAEC4AADoAMC8CADsAITsBADQAIQ0VAAA2ACAWAAA9ACAXAAA2ACAYAAA2ACAZAAA2ACAwAgAAAAExAgAAAAQyAgAAAAQzAgAAAAE0AgAAAAE1AgAAAAE2AgAAAAE6AgA8ACENFQAANgAgFgAAPQAgFwAANgAgGAAANgAgGQAANgAgMAIAAAABMQIAAAAEMgIAAAAEMwIAAAABNAIAAAABNQIAAAABNgIAAAABOgIAPAAhCDAIAAAAATEIAAAABDIIAAAABDMIAAAAATQIAAAAATUIAAAAATYIAAAAAToIAD0AIQUsAAA-ADAtAAAEABAuAAA-ADAvAgA_ACE7AQA5ACEIMAIAAAABMQIAAAAEMgIAAAAEMwIAAAABNAIAAAABNQIAAAABNgIAAAABOgIANgAhAAAAATwBAAAAAQAAAAAABTwCAAAAAT0CAAAAAT4CAAAAAT8CAAAAAUACAAAAAQAAAAAFFQAGFgAHFwAIGAAJGQAKAAAAAAAFFQAGFgAHFwAIGAAJGQAKAAAAAxUAEBgAERkAEgAAAAMVABAYABEZABIBAgECAwEFBgEGBwEHCAEJCgEKDAILDQMMDwENEQIOEgQREwESFAETFQIaGAUbGQscGwwdHAweHwwfIAwgIQwhIwwiJQIjJg0kKAwlKgImKw4nLAwoLQwpLgIqMQ8rMhM"
 }
 
 async function decodeBase64AsWasm(wasmBase64: string): Promise<WebAssembly.Module> {
@@ -197,6 +197,16 @@ export interface PrismaClient<
     * ```
     */
   get note(): Prisma.NoteDelegate<ExtArgs, { omit: OmitOpts }>;
+
+  /**
+   * `prisma.order`: Exposes CRUD operations for the **Order** model.
+    * Example usage:
+    * ```ts
+    * // Fetch zero or more Orders
+    * const orders = await prisma.order.findMany()
+    * ```
+    */
+  get order(): Prisma.OrderDelegate<ExtArgs, { omit: OmitOpts }>;
 }
 
 export function getPrismaClientClass(): PrismaClientConstructor {
