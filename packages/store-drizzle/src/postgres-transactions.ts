@@ -3,6 +3,7 @@
  * one whose state nobody knows goes back to be thrown away, and not to whoever asks next.
  */
 import {
+  lendClient,
   type MaybePromise,
   NotATransactionError,
   type OrmTransactions,
@@ -27,7 +28,7 @@ export class PostgresTransactions implements OrmTransactions {
   }
 
   async begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await lendClient(this.#pool);
     let workError: unknown;
     try {
       const result = await sessionOn(this.#db, client).transaction(async (tx): Promise<T> => {

@@ -59,6 +59,7 @@ export {
   plainTypes,
   sendOver,
 } from './postgres/driver.js';
+export { lendClient } from './postgres/lend-client.js';
 export { PoolLink, type PostgresLink, type TransactionKind } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { hintStatement } from './postgres/postgres-hints.js';

@@ -32,6 +32,8 @@ export interface PgClient extends PgConnection {
   /** Gives it back; with an error or true, it is not used again. */
   release(destroy?: Error | boolean): void;
   on(event: 'error', listener: ErrorListener): unknown;
+  /** As the server has said at the end of the last statement; `T` or `E` = a transaction is open. Not in older releases. */
+  getTransactionStatus?(): string | null;
 }
 
 /** `pg.Pool`. */

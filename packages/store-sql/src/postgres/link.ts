@@ -8,6 +8,7 @@ import {
   plainTypes,
   sendOver,
 } from './driver.js';
+import { lendClient } from './lend-client.js';
 import { maxConnectionsOf, type OwnClient, ownClientsOf } from './own-client.js';
 import { PreparedStatements } from './prepared.js';
 
@@ -60,7 +61,7 @@ export class PoolLink implements PostgresLink {
   }
 
   async statement(name: string, text: string, values: unknown[]): Promise<PgAnswer> {
-    const client = await this.#pool.connect();
+    const client = await lendClient(this.#pool);
     try {
       const query = { text, values, types: plainTypes, query_timeout: this.#timeoutMs };
       const result = await this.#prepared.send(client, name, query);
@@ -76,7 +77,7 @@ export class PoolLink implements PostgresLink {
     { begin }: TransactionKind,
     work: (send: PgSend, opening: readonly string[]) => Promise<T>,
   ): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await lendClient(this.#pool);
     const send = sendOver(client, this.#timeoutMs);
     try {
       const result = await work(send, [begin]);
