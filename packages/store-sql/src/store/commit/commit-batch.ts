@@ -27,8 +27,11 @@ export async function commitBatch(
   const written = await commitOrdinary(executor, turns);
   if (written.size === turns.length) return turns.map(() => COMMITTED);
   const rest = turns.filter((_, i) => !written.has(i));
-  const results = (await commitScripted(executor, rest)).values();
-  return turns.map((_, i) => (written.has(i) ? COMMITTED : (results.next().value ?? COMMITTED)));
+  const results = await commitScripted(executor, rest);
+  // No turn is ever taken for committed for want of an answer.
+  if (results.length !== rest.length) throw new Error('turns have been left without an answer');
+  const others = results.values();
+  return turns.flatMap((_, i) => (written.has(i) ? COMMITTED : (others.next().value ?? [])));
 }
 
 /** The places of the turns that one statement has written. The others are as they were. */
