@@ -11,12 +11,14 @@ export interface Server {
 }
 
 const LOOK =
-  'select version() as version, @@character_set_client as client, @@character_set_results as results, ' +
-  '@@max_allowed_packet as max_packet, database() as name';
+  'select version() as version, @@character_set_client as client, @@character_set_connection as literals, ' +
+  '@@character_set_results as results, @@max_allowed_packet as max_packet, database() as name';
 
 interface Look {
   readonly version: string;
   readonly client: string;
+  /** What the server turns the texts of a statement into. */
+  readonly literals: string;
   readonly results: string;
   readonly max_packet: number;
   readonly name: string | null;
@@ -38,8 +40,8 @@ export async function serverOf(connection: MySqlConnection): Promise<Server> {
   return server;
 }
 
-function refuseUnusable({ client, results, name }: Look): void {
-  const charset = [client, results].find((it) => it !== 'utf8mb4');
+function refuseUnusable({ client, literals, results, name }: Look): void {
+  const charset = [client, literals, results].find((it) => it !== 'utf8mb4');
   if (charset !== undefined) {
     const received = `a connection whose character set is ${charset}`;
     const todo = "Set the pool's option charset to utf8mb4: another one loses characters.";

@@ -155,6 +155,14 @@ export function describeSessions(server: string, dialect: MySqlDialect): void {
       await refused.close();
     });
 
+    test('that turn texts of statements into another character set are refused', async () => {
+      const pool = database.openPool({ connectionLimit: 1 });
+      await pool.promise().query("set character_set_connection = 'latin1'");
+      const refused = storeOn(new MySqlExecutor({ pool }));
+      await expect(refused.getRun('x')).rejects.toThrow(/character set is latin1.*utf8mb4/);
+      await refused.close();
+    });
+
     test('without a database, and with a format of their own, are refused', async () => {
       const pool = database.openPool({ uri: server.replace(/\/\w*$/, '') });
       const refused = storeOn(new MySqlExecutor({ pool }));
