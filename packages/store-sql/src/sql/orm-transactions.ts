@@ -24,6 +24,13 @@ export interface OrmTransactions<Tx = unknown> {
    */
   flush?(tx: Tx): Promise<void>;
   /**
+   * The function of a transaction that `begin` has opened is done: whatever it has left behind is refused from here on.
+   * Answers with the way for the last statements; absent where the ORM sees to that itself.
+   *
+   * @throws TransactionBrokenError where a nested transaction is still open
+   */
+  seal?(tx: Tx, transaction: string): ScriptRunner;
+  /**
    * Statements inside an open transaction that the application has handed over.
    *
    * @throws NotATransactionError for anything else, root handles included

@@ -93,9 +93,11 @@ class Try {
     return andThen(markBegin(runner, executor), () =>
       andThen(this.#body(tx), (payload) => {
         if (!this.#gate.mayCommit()) return this.#rollBack(ABANDONED);
-        return andThen(requireUnbroken(runner, this.#request.name, executor), () =>
+        const { name } = this.#request;
+        const last = transactions.seal?.(tx, name) ?? runner;
+        return andThen(requireUnbroken(last, name, executor), () =>
           andThen(
-            runner.run(() => writeCheckpoint(this.#request, this.#outcome(payload))),
+            last.run(() => writeCheckpoint(this.#request, this.#outcome(payload))),
             (written) => this.#judge(written),
           ),
         );
