@@ -27,6 +27,11 @@ export interface WorkerLeaseOptions {
 
 /** Part of the lease that is kept back for the time between the check and the database. */
 const MARGIN = 0.1;
+/**
+ * Heartbeats under way at once. One may hang on a dead connection while the next gets through on another; more of them
+ * would take the connections that everything else needs.
+ */
+const MAX_UNANSWERED = 3;
 /** Part of the pause between two heartbeats. */
 const JITTER = 0.2;
 
@@ -37,6 +42,8 @@ export class WorkerLease {
   private validUntil = 0;
   private timer: TimerHandle | null = null;
   private stopped = false;
+  /** Heartbeats of the timer that are under way. */
+  private unanswered = 0;
 
   constructor(options: WorkerLeaseOptions) {
     this.options = options;
@@ -72,19 +79,27 @@ export class WorkerLease {
     // Processes that were started together must not go on beating together.
     const pauseMs = this.options.heartbeatMs * (1 - JITTER * this.options.runtime.ids.random());
     const delay = Math.min(pauseMs, untilFence);
-    this.timer = scheduler.setTimer(() => void this.tick(), delay);
+    this.timer = scheduler.setTimer(() => this.tick(), delay);
   }
 
-  private async tick(): Promise<void> {
+  private tick(): void {
     this.fenceIfLate();
-    const beat = this.beat().catch((error: unknown) => {
+    // The fence must not wait for an answer that may never come.
+    if (this.unanswered < MAX_UNANSWERED) void this.tryBeat();
+    this.arm();
+  }
+
+  private async tryBeat(): Promise<void> {
+    this.unanswered += 1;
+    try {
+      await this.beat();
+    } catch (error) {
       this.options.runtime.logger.warn('The heartbeat of this worker failed; trying again.', {
         error,
       });
-    });
-    // The fence must not wait for an answer that may never come.
-    this.arm();
-    await beat;
+    } finally {
+      this.unanswered -= 1;
+    }
   }
 
   /** Gives everything up if the lease is over by this process's own clock (L2). */
