@@ -1,8 +1,9 @@
 // Counts what the test runs of this `check` really did, and refuses a skip nobody gave a reason
-// for. `--count` only prints the closing line.
+// for, and a table in the docs that says otherwise. `--count` only prints the closing line.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readExcuses } from './services/missing-service.mjs';
+import { matrixProblems, readCombinations } from './test-matrix.mjs';
 import { countTests, problemsOf, reasonOf } from './test-report.mjs';
 import { rootDir } from './workspace.mjs';
 
@@ -19,7 +20,11 @@ if (!process.argv.includes('--count')) {
   for (const [i, { file, test }] of skips.entries()) {
     console.log(`skipped: ${file} > ${test}${reasons[i] ? ` (${reasons[i]})` : ''}`);
   }
-  const problems = problemsOf({ passed, reasons, isCi: process.env.CI === 'true' });
+  const page = readFileSync(join(rootDir, 'docs/databases.md'), 'utf8');
+  const problems = [
+    ...problemsOf({ passed, reasons, isCi: process.env.CI === 'true' }),
+    ...matrixProblems(page, readCombinations(reports)),
+  ];
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
 }

@@ -9,7 +9,7 @@ describe.skipIf(server === undefined)('MariaDB', () => {
   const fixtures = new MySqlFixtures(server ?? '', openMySql);
   afterAll(() => fixtures.drop());
 
-  describeStoreConformance('drizzle on MariaDB', {
+  describeStoreConformance('Drizzle on MariaDB', {
     create: () => fixtures.createFixture(),
     injectsFaults: true,
     randomSequences: 30,

@@ -9,7 +9,7 @@ describe.skipIf(server === undefined)('MySQL', () => {
   const fixtures = new MySqlFixtures(server ?? '', openMySql);
   afterAll(() => fixtures.drop());
 
-  describeStoreConformance('drizzle on MySQL', {
+  describeStoreConformance('Drizzle on MySQL', {
     create: () => fixtures.createFixture(),
     injectsFaults: true,
     randomSequences: 30,

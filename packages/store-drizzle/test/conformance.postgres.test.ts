@@ -10,7 +10,7 @@ describe.skipIf(server === undefined)('PostgreSQL', () => {
   beforeAll(() => fixtures.create());
   afterAll(() => fixtures.drop());
 
-  describeStoreConformance('drizzle on PostgreSQL', {
+  describeStoreConformance('Drizzle on PostgreSQL', {
     create: () => fixtures.createFixture(),
     injectsFaults: true,
     randomSequences: 30,

@@ -2,12 +2,12 @@ import { describeStoreConformance } from '@dudousxd/nestjs-durable-testing';
 import { createFileFixture, createMemoryFixture } from 'store-fixtures';
 import { openSqlite } from './open.js';
 
-describeStoreConformance('drizzle on a SQLite file', {
+describeStoreConformance('Drizzle on a SQLite file', {
   create: () => createFileFixture(openSqlite),
   injectsFaults: true,
   randomSequences: 60,
 });
-describeStoreConformance('drizzle on SQLite in memory', {
+describeStoreConformance('Drizzle on SQLite in memory', {
   create: () => createMemoryFixture(openSqlite),
   randomSequences: 60,
 });

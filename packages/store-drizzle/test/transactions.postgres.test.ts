@@ -10,7 +10,7 @@ describe.skipIf(server === undefined)('PostgreSQL', () => {
   beforeAll(() => orms.create());
   afterAll(() => orms.drop());
 
-  describeTransactionConformance('drizzle on PostgreSQL', {
+  describeTransactionConformance('Drizzle on PostgreSQL', {
     create: () => orms.createFixture(),
   });
 });

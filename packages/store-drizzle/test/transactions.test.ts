@@ -2,9 +2,9 @@ import { describeTransactionConformance } from '@dudousxd/nestjs-durable-testing
 import { createFileOrm, createMemoryOrm } from 'store-fixtures';
 import { openSqlite } from './open.js';
 
-describeTransactionConformance('drizzle on a SQLite file', {
+describeTransactionConformance('Drizzle on a SQLite file', {
   create: () => createFileOrm(openSqlite),
 });
-describeTransactionConformance('drizzle on SQLite in memory', {
+describeTransactionConformance('Drizzle on SQLite in memory', {
   create: () => createMemoryOrm(openSqlite),
 });

@@ -1,7 +1,11 @@
 /** The durable schema as migrations of MikroORM, one for each version of it. A released one never changes. */
 import {
   COUNT_UNFINISHED_RUNS,
+  type Dialect,
+  type MigrationStatements,
+  MYSQL_VERSION,
   migrationStatements,
+  mysqlDialectOf,
   SchemaInUseError,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { Migration } from '@mikro-orm/migrations';
@@ -19,8 +23,9 @@ import { dialectOf } from './orm.js';
 export class DurableSchema1 extends Migration {
   override name = 'DurableSchema1';
 
-  override up(): void {
-    for (const text of this.#statements().up) this.addSql(text);
+  override async up(): Promise<void> {
+    const { up } = await this.#statements();
+    for (const text of up) this.addSql(text);
   }
 
   /**
@@ -33,10 +38,21 @@ export class DurableSchema1 extends Migration {
     const [row] = rows as readonly { readonly n?: number | string }[];
     const unfinished = Number(row?.n);
     if (unfinished > 0) throw new SchemaInUseError(unfinished);
-    for (const text of this.#statements().down) this.addSql(text);
+    const { down } = await this.#statements();
+    for (const text of down) this.addSql(text);
   }
 
-  #statements() {
-    return migrationStatements(dialectOf(this.driver.getDependencies()), 1);
+  async #statements(): Promise<MigrationStatements> {
+    const dialect = dialectOf(this.driver.getDependencies());
+    return migrationStatements(
+      dialect.name === 'mysql' ? await this.#serversDialect() : dialect,
+      1,
+    );
+  }
+
+  async #serversDialect(): Promise<Dialect> {
+    const rows = await this.execute(MYSQL_VERSION);
+    const [row] = rows as readonly { readonly version?: string }[];
+    return mysqlDialectOf(row?.version ?? '');
   }
 }

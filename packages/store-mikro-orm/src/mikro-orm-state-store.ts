@@ -21,6 +21,9 @@ export type MikroOrmStateStoreOptions = ConnectionOptions;
  * On PostgreSQL the store works on clients of MikroORM's pool, one for each of its transactions, in the schema that their
  * `search_path` names. Of an ORM with read replicas it uses the primary, for reads too.
  *
+ * On MySQL and MariaDB it works on connections of MikroORM's pool, which go back as they came. There is no
+ * `ctx.transaction`.
+ *
  * On a SQLite file the store opens a handle of its own beside MikroORM's, with the same driver, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
  * store's never get into each other. `ctx.transaction` has another handle on the file, for the same reason. A database in

@@ -5,13 +5,14 @@ import {
   describeHandle,
   isNativeDriver,
   type LateDriver,
+  mysql,
   type NativeDriver,
   postgres,
   sqlite,
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
 
-/** An `EntityManager` of `@mikro-orm/postgresql` or `@mikro-orm/sqlite` that is in no transaction. */
+/** An `EntityManager` of one of MikroORM's packages for PostgreSQL, MySQL, MariaDB and SQLite that is in no transaction. */
 export interface MikroOrmEntityManager {
   readonly config: { get(name: 'dbName'): string | undefined };
   getDriver(): { getDependencies(): readonly string[] };
@@ -19,15 +20,19 @@ export interface MikroOrmEntityManager {
   isInTransaction(): boolean;
 }
 
-/** `MikroORM` of `@mikro-orm/postgresql` or `@mikro-orm/sqlite`. */
+/** `MikroORM` of `@mikro-orm/postgresql`, `@mikro-orm/mysql`, `@mikro-orm/mariadb` or `@mikro-orm/sqlite`. */
 export interface MikroOrm {
   readonly em: MikroOrmEntityManager;
 }
 
 const PASS_ORM = 'Pass the ORM: new MikroOrmStateStore(orm), or its EntityManager orm.em.';
 
-/** By the name of the driver package below MikroORM's. */
-const SUPPORTED: Readonly<Record<string, Dialect>> = { pg: postgres, 'better-sqlite3': sqlite };
+/** By the name of the driver package below MikroORM's. With mysql2 it is MariaDB's when the server says so. */
+const SUPPORTED: Readonly<Record<string, Dialect>> = {
+  pg: postgres,
+  mysql2: mysql,
+  'better-sqlite3': sqlite,
+};
 
 /**
  * What is known of MikroORM's database before it has connected, and the way to its driver, which connects it.
@@ -50,7 +55,7 @@ export function dialectOf(packages: readonly string[]): Dialect {
   const dialect = SUPPORTED[name ?? ''];
   if (dialect !== undefined) return dialect;
   const received = `MikroORM over ${packages.join(' and ')}`;
-  const todo = 'It supports @mikro-orm/postgresql and @mikro-orm/sqlite so far.';
+  const todo = 'It supports @mikro-orm/postgresql, mysql, mariadb and sqlite so far.';
   throw new UnsupportedHandleError({ received, todo });
 }
 

@@ -46,7 +46,11 @@ describe('a handle that the store cannot work on', () => {
     ['the options', { dbName: 'app' }, /the options of MikroORM.*new MikroORM\(options\)/],
     ['a promise', Promise.resolve(), /a promise.*Await MikroORM\.init\(\)/],
     ['the bare driver', new Database(':memory:'), /a Database.*Pass the ORM/],
-    ['another database', otherDriver, /kysely and mssql.*postgresql and @mikro-orm\/sqlite so far/],
+    [
+      'another database',
+      otherDriver,
+      /kysely and mssql.*postgresql, mysql, mariadb and sqlite so far/,
+    ],
   ])('%s is refused with what to pass instead', (_, handle, message) => {
     expect(() => make(handle)).toThrow(UnsupportedHandleError);
     expect(() => make(handle)).toThrow(message);

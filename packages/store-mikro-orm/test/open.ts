@@ -5,6 +5,8 @@ import {
   type MikroORM,
   p,
 } from '@mikro-orm/core';
+import { MariaDbDriver } from '@mikro-orm/mariadb';
+import { MySqlDriver, MikroORM as MySqlOrm } from '@mikro-orm/mysql';
 import { MikroORM as PostgresOrm } from '@mikro-orm/postgresql';
 import {
   AbstractSqlDriver,
@@ -14,7 +16,7 @@ import {
   SqlitePlatform,
 } from '@mikro-orm/sqlite';
 import type Database from 'better-sqlite3';
-import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { MikroOrmStateStore } from '../src/index.js';
 
 const Order = defineEntity({ name: 'orders', properties: { id: p.text().primary() } });
@@ -70,5 +72,22 @@ function transactionsOf(
     insert: async (tx, id) => {
       await (tx as EntityManager).insert(Order, { id });
     },
+  };
+}
+
+export const openMariaDb: OpenMySql = (place) => openMySqlFamily(MariaDbDriver, place);
+
+export const openMySql: OpenMySql = (place) => openMySqlFamily(MySqlDriver, place);
+
+async function openMySqlFamily(
+  driver: typeof MySqlDriver,
+  { uri, connectionLimit }: Parameters<OpenMySql>[0],
+) {
+  const pool = { max: connectionLimit };
+  const orm = new MySqlOrm({ driver, entities: [Order], clientUrl: uri, pool });
+  return {
+    pool: await orm.em.getConnection().getNativeClient(),
+    createStore: (options: { readonly now: () => number }) => new MikroOrmStateStore(orm, options),
+    close: () => orm.close(),
   };
 }

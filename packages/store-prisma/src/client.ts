@@ -14,10 +14,14 @@ export interface PrismaClientLike extends RawClient {
   $transaction: unknown;
 }
 
-/** The `provider` of the schema's `datasource`, of those that the store works on. */
-export type PrismaProvider = 'postgresql' | 'sqlite';
+/** The `provider` of the schema's `datasource`, of those that the store works on. MariaDB is Prisma's `mysql`. */
+export type PrismaProvider = 'postgresql' | 'mysql' | 'sqlite';
 
-const PROVIDERS: readonly string[] = ['postgresql', 'sqlite'] satisfies readonly PrismaProvider[];
+const PROVIDERS: readonly string[] = [
+  'postgresql',
+  'mysql',
+  'sqlite',
+] satisfies readonly PrismaProvider[];
 
 const PASS_ROOT = 'Pass the PrismaClient that the application uses: new PrismaStateStore(prisma).';
 
@@ -70,7 +74,7 @@ export function requireProvider(
   if (isProvider(provider)) return provider;
   throw new UnsupportedHandleError({
     received: `a PrismaClient of the provider "${provider}"`,
-    todo: `It supports ${PROVIDERS.join(' and ')}.`,
+    todo: `It supports ${PROVIDERS.join(', ')}.`,
   });
 }
 

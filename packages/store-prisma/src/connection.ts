@@ -6,8 +6,10 @@ import {
   describeHandle,
   FILE,
   fileExecutor,
+  isMySqlPool,
   isPgPool,
   LateExecutor,
+  type MariaDbPool,
   type OrmTransactions,
   type PgPool,
   PostgresExecutor,
@@ -28,8 +30,12 @@ import { postgresTransactions, sqliteTransactions } from './transactions.js';
 
 /** How the store gets to the database of a client. */
 export interface PrismaConnectionOptions extends ConnectionOptions {
-  /** On PostgreSQL: the `pg.Pool` that the client's adapter was made with, `new PrismaPg(pool)`. @default none */
-  readonly pool?: PgPool;
+  /**
+   * The pool that the client's adapter was made with. On PostgreSQL a `pg.Pool`, `new PrismaPg(pool)`, which may be absent;
+   * on MySQL and MariaDB one of `mariadb`, `new PrismaMariaDb(pool)`, which has to be given.
+   * @default none
+   */
+  readonly pool?: PgPool | MariaDbPool;
   /**
    * On SQLite: the class that `better-sqlite3` exports.
    * @default the one that `@prisma/adapter-better-sqlite3` uses
@@ -40,7 +46,8 @@ export interface PrismaConnectionOptions extends ConnectionOptions {
 }
 
 interface PrismaConnection extends Connection {
-  readonly transactions: OrmTransactions;
+  /** Absent where the store takes no part in Prisma's transactions. */
+  readonly transactions?: OrmTransactions;
 }
 
 /** The store's connection to the database of a Prisma client. */
@@ -55,9 +62,11 @@ export function connectionOf(value: unknown, given: PrismaConnectionOptions): Pr
         ...onFile(client, Driver ?? loadDriver(), options),
         transactions: sqliteTransactions(client, options.now),
       };
+    case 'mysql':
+      return onMariaDbPool(pool, options);
     case 'postgresql':
       return {
-        ...(pool === undefined ? throughClient(client, options) : onPool(pool, options)),
+        ...(pool === undefined ? throughClient(client, options) : onPgPool(pool, options)),
         transactions: postgresTransactions(client, options.now),
       };
     default:
@@ -84,7 +93,7 @@ function throughClient(client: PrismaClientLike, options: ConnectionOptions): Co
   return { executor, capabilities: { ...SERVER, hints: false } };
 }
 
-function onPool(pool: PgPool, options: ConnectionOptions): Connection {
+function onPgPool(pool: object, options: ConnectionOptions): Connection {
   if (isPgPool(pool)) return connectionOver(pool, options);
   throw new UnsupportedHandleError({
     received: `${describeHandle(pool)} as the pool of a PrismaClient on PostgreSQL`,
@@ -92,7 +101,21 @@ function onPool(pool: PgPool, options: ConnectionOptions): Connection {
   });
 }
 
-function refusePool(pool: PgPool | undefined): void {
+/** Not through the client: a commit there is several statements, and Prisma sends each as a prepared one. */
+function onMariaDbPool(pool: object | undefined, options: ConnectionOptions): Connection {
+  if (isMySqlPool(pool)) return connectionOver(pool, options);
+  const isGiven = pool !== undefined;
+  throw new UnsupportedHandleError({
+    received: isGiven
+      ? `${describeHandle(pool)} as the pool of a PrismaClient on MySQL or MariaDB`
+      : 'a PrismaClient on MySQL or MariaDB without its pool',
+    todo:
+      "Make the pool yourself, const pool = createPool(url) of 'mariadb', " +
+      'and pass it to both: new PrismaMariaDb(pool) and new PrismaStateStore(prisma, { pool }).',
+  });
+}
+
+function refusePool(pool: object | undefined): void {
   if (pool === undefined) return;
   const todo = 'Pass no pool, or the client of the database that the pool is connected to.';
   throw new UnsupportedHandleError({ received: 'a pool beside a PrismaClient on SQLite', todo });

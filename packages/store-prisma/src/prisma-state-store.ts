@@ -12,6 +12,9 @@ export type PrismaStateStoreOptions = PrismaConnectionOptions;
  * the schema that their `search_path` names. The pool stays the application's, which ends it after `close`. Without the
  * pool the store works through the client, with interactive transactions and raw queries, which costs more CPU.
  *
+ * On MySQL and MariaDB it works on connections of the application's pool of the driver `mariadb`, which has to be given.
+ * They go back as they came. There is no `ctx.transaction`.
+ *
  * On SQLite the store opens a handle of its own beside Prisma's on the same file, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
  * store's never get into each other. The client is asked for the file at the first use.
@@ -30,6 +33,6 @@ export class PrismaStateStore extends SqlStateStore {
    */
   constructor(prisma: PrismaClientLike, options: PrismaStateStoreOptions = {}) {
     const { executor, capabilities, transactions } = connectionOf(prisma, options);
-    super(executor, { name: 'prisma', capabilities, transactions });
+    super(executor, { name: 'prisma', capabilities, ...(transactions && { transactions }) });
   }
 }

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import prisma from 'prisma/package.json' with { type: 'json' };
 
-const PROVIDERS = ['postgresql', 'sqlite'];
+const PROVIDERS = ['postgresql', 'mysql', 'sqlite'];
 
 const target = join(import.meta.dirname, 'generated');
 const cli = createRequire(import.meta.url).resolve('prisma/build/index.js');

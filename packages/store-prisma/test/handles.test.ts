@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { NewRun, StateStore } from '@dudousxd/nestjs-durable-core';
 import { UnsupportedHandleError } from '@dudousxd/nestjs-durable-store-sql';
 import Database from 'better-sqlite3';
+import { Pool } from 'pg';
 import { makeScratchFolder } from 'store-fixtures';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -47,7 +48,7 @@ describe('a handle that the store cannot work on', () => {
       'another database',
       fakeClient('sqlserver'),
       {},
-      /provider "sqlserver".*postgresql and sqlite/,
+      /provider "sqlserver".*postgresql, mysql, sqlite/,
     ],
     ['a client that is silent', fakeClient(), {}, /does not tell.*\{ provider: 'postgresql' \}/],
     [
@@ -55,6 +56,18 @@ describe('a handle that the store cannot work on', () => {
       fakeClient('postgresql'),
       { pool: { connect: () => undefined } },
       /without a driver as the pool.*Pass the pg\.Pool that the adapter was made with/,
+    ],
+    [
+      'MySQL without its pool',
+      fakeClient('mysql'),
+      {},
+      /without its pool.*createPool.*new PrismaMariaDb\(pool\).*\{ pool \}/,
+    ],
+    [
+      'a pool of PostgreSQL beside MySQL',
+      fakeClient('mysql'),
+      { pool: new Pool() },
+      /BoundPool as the pool.*createPool/,
     ],
     ['a pool beside SQLite', fakeClient('sqlite'), { pool: {} }, /Pass no pool/],
   ])('%s is refused with what to pass instead', (_, prisma, options, message) => {

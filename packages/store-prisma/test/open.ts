@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
-import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { PrismaStateStore } from '../src/index.js';
-import { postgresClient, sqliteClient } from './clients.js';
+import { mariaDbPool, mysqlClient, postgresClient, sqliteClient } from './clients.js';
 import type { Prisma } from './generated/postgresql/client.js';
 
 /** The clients' transactions, and one of their tables. They are the same type for each database. */
@@ -45,3 +45,16 @@ async function openPostgres(place: Parameters<OpenPostgresOrm>[0], givesPool: bo
     ...ormOf(prisma),
   };
 }
+
+export const openMySql: OpenMySql = ({ uri, connectionLimit }) => {
+  const pool = mariaDbPool(uri, connectionLimit);
+  const prisma = mysqlClient(pool);
+  return {
+    pool,
+    createStore: ({ now }) => new PrismaStateStore(prisma, { now, pool }),
+    close: async () => {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+};

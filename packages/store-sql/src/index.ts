@@ -47,6 +47,7 @@ export {
   type Mysql2PromisePool,
 } from './mysql/driver.js';
 export { MySqlExecutor, type MySqlExecutorOptions } from './mysql/mysql-executor.js';
+export { MYSQL_VERSION, mysqlDialectOf } from './mysql/server.js';
 export {
   isPgPool,
   type PgAnswer,
@@ -74,7 +75,7 @@ export {
   SCHEMA_VERSION,
   schemaSql,
 } from './schema/migrations.js';
-export { durableSchema } from './schema/tables.js';
+export { tablesOn } from './schema/tables.js';
 export type { FailureKind, SqlExecutor } from './sql/executor.js';
 export { type HintBus, noHints } from './sql/hints.js';
 export type { MaybePromise } from './sql/maybe-promise.js';

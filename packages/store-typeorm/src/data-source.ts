@@ -5,13 +5,15 @@ import {
   describeHandle,
   isNativeDriver,
   type LateDriver,
+  mariadb,
+  mysql,
   type NativeDriver,
   postgres,
   sqlite,
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
 
-/** A `DataSource` of TypeORM, of type `postgres` or `better-sqlite3`. */
+/** A `DataSource` of TypeORM, of type `postgres`, `mysql`, `mariadb` or `better-sqlite3`. */
 export interface TypeOrmDataSource {
   readonly isInitialized: boolean;
   readonly options: { readonly type: string; readonly database?: unknown };
@@ -23,6 +25,8 @@ const PASS_DATA_SOURCE = 'Pass the DataSource: new TypeOrmStateStore(dataSource)
 /** TypeORM's types of databases, and where their drivers keep the connection that writes go to. */
 const SUPPORTED: Readonly<Record<string, { readonly dialect: Dialect; readonly field: string }>> = {
   postgres: { dialect: postgres, field: 'master' },
+  mysql: { dialect: mysql, field: 'pool' },
+  mariadb: { dialect: mariadb, field: 'pool' },
   'better-sqlite3': { dialect: sqlite, field: 'databaseConnection' },
 };
 
@@ -39,7 +43,7 @@ export function lateDriverOf(dataSource: unknown): LateDriver {
 }
 
 /**
- * The dialect of a type of DataSource.
+ * The dialect of a type of DataSource. Of MySQL and MariaDB each may be called the other: there the server knows better.
  *
  * @throws UnsupportedHandleError
  */
@@ -51,7 +55,7 @@ function requireSupported(type: string): { readonly dialect: Dialect; readonly f
   const supported = SUPPORTED[type];
   if (supported !== undefined) return supported;
   const types = Object.keys(SUPPORTED).map((name) => `"${name}"`);
-  const todo = `It supports the types ${types.join(' and ')} so far.`;
+  const todo = `It supports the types ${types.join(', ')} so far.`;
   throw new UnsupportedHandleError({ received: `a DataSource of type "${type}"`, todo });
 }
 
@@ -95,6 +99,15 @@ function requireDriver(source: TypeOrmDataSource, field: string): NativeDriver {
   }
   const driver: unknown = Reflect.get(source.driver, field);
   if (isNativeDriver(driver)) return driver;
+  if ('poolCluster' in source.driver && source.driver.poolCluster) throw refuseReplication();
   const received = `a DataSource over ${describeHandle(driver)}`;
   throw new UnsupportedHandleError({ received, todo: `It supports ${DRIVER_NAMES} so far.` });
+}
+
+/** A cluster of mysql2 lends connections, and has no pool of the master's that could be asked for. */
+function refuseReplication(): UnsupportedHandleError {
+  return new UnsupportedHandleError({
+    received: 'a DataSource of MySQL or MariaDB with replication',
+    todo: 'Make a second DataSource for the store, with the options of the master and without "replication".',
+  });
 }

@@ -20,6 +20,9 @@ export type TypeOrmStateStoreOptions = ConnectionOptions;
  * On PostgreSQL the store works on clients of the DataSource's pool, one for each of its transactions, in the schema that
  * their `search_path` names. Of a DataSource with replication it uses the master, for reads too.
  *
+ * On MySQL and MariaDB it works on connections of the DataSource's pool, which go back as they came. There is no
+ * `ctx.transaction`, and no DataSource with replication.
+ *
  * On a SQLite file the store opens a handle of its own beside the DataSource's, with the same driver, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
  * store's never get into each other. `ctx.transaction` opens a second DataSource with the same options on the file, for the

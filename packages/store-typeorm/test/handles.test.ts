@@ -47,7 +47,7 @@ describe('a handle that the store cannot work on', () => {
     [
       'another database',
       new DataSource({ type: 'sqljs', driver: {} }),
-      /type "sqljs".*"postgres" and "better-sqlite3" so far/,
+      /type "sqljs".*"postgres", "mysql", "mariadb", "better-sqlite3" so far/,
     ],
   ])('%s is refused with what to pass instead', (_, handle, message) => {
     expect(() => make(handle)).toThrow(UnsupportedHandleError);

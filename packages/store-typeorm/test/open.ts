@@ -1,5 +1,6 @@
+import type { Pool as MySqlPool } from 'mysql2';
 import type { Pool } from 'pg';
-import type { OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { DataSource, type EntityManager, EntitySchema } from 'typeorm';
 import { TypeOrmStateStore } from '../src/index.js';
 
@@ -44,5 +45,19 @@ function transactionsOf(
     insert: async (tx, id) => {
       await (tx as EntityManager).insert(Order, { id });
     },
+  };
+}
+
+/** @param type as applications write it; the server may be either's */
+export function openMySqlAs(type: 'mysql' | 'mariadb'): OpenMySql {
+  return async ({ uri, connectionLimit }) => {
+    const dataSource = new DataSource({ type, url: uri, poolSize: connectionLimit });
+    await dataSource.initialize();
+    const { pool } = dataSource.driver as unknown as { readonly pool: MySqlPool };
+    return {
+      pool,
+      createStore: (options) => new TypeOrmStateStore(dataSource, options),
+      close: () => dataSource.destroy(),
+    };
   };
 }

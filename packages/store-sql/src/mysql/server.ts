@@ -34,10 +34,17 @@ export async function serverOf(connection: MySqlConnection): Promise<Server> {
   const [row] = (await connection.send(LOOK)) as readonly unknown[] as readonly Look[];
   if (!row) throw new Error('the server did not say what it is');
   refuseUnusable(row);
-  const dialect = /mariadb/i.test(row.version) ? mariadb : mysql;
-  const server = { dialect, maxPacket: row.max_packet };
+  const server = { dialect: mysqlDialectOf(row.version), maxPacket: row.max_packet };
   known.set(connection.native, server);
   return server;
+}
+
+/** A query for `version`, by which `mysqlDialectOf` tells MySQL from MariaDB. */
+export const MYSQL_VERSION = 'select version() as version';
+
+/** The dialect of a server that calls itself `version`: what an application calls it says nothing, the drivers serve both. */
+export function mysqlDialectOf(version: string): MySqlDialect {
+  return /mariadb/i.test(version) ? mariadb : mysql;
 }
 
 function refuseUnusable({ client, literals, results, name }: Look): void {

@@ -2,6 +2,7 @@
  * The tables. Times are epoch milliseconds of the database's clock; booleans are 0 and 1; lists and records are JSON
  * text. Payloads are text that nothing here reads.
  */
+import type { Dialect } from '../dialect/dialect.js';
 import type { Table } from './definition.js';
 
 /**
@@ -259,3 +260,8 @@ export const tablesV1: readonly Table[] = [
 
 /** The tables as this release has them. */
 export const durableSchema: readonly Table[] = [schemaTable, ...tablesV1];
+
+/** The tables of a database. */
+export function tablesOn({ lockRows }: Pick<Dialect, 'lockRows'>): readonly Table[] {
+  return lockRows ? [...durableSchema, lockTable] : durableSchema;
+}

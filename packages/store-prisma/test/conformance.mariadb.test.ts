@@ -1,0 +1,17 @@
+import { describeStoreConformance } from '@dudousxd/nestjs-durable-testing';
+import { MySqlFixtures } from 'store-fixtures';
+import { afterAll, describe, inject } from 'vitest';
+import { openMySql } from './open.js';
+
+const server = inject('mariadbUrl');
+
+describe.skipIf(server === undefined)('MariaDB', () => {
+  const fixtures = new MySqlFixtures(server ?? '', openMySql);
+  afterAll(() => fixtures.drop());
+
+  describeStoreConformance('Prisma on MariaDB', {
+    create: () => fixtures.createFixture(),
+    injectsFaults: true,
+    randomSequences: 20,
+  });
+});

@@ -1,0 +1,4 @@
+import { inject } from 'vitest';
+import { describeMySqlModels } from './mysql-models.js';
+
+describeMySqlModels('MySQL', inject('mysqlUrl'));
