@@ -177,7 +177,9 @@ export class MySqlSession {
         await this.#sendBatch(this.#insertText({ ...statement, onConflict: 'fail' }, missing));
         break;
       } catch (error) {
-        if (!isDuplicateKey(error) || looks >= MAX_LOOKS) throw error;
+        if (!isDuplicateKey(error)) throw error;
+        // Somebody takes and frees the key all the time: nothing is wrong with the row.
+        if (looks >= MAX_LOOKS) throw new StoreBusyError({ waitedMs: 0, cause: error });
         missing = await this.#withoutExisting(statement, missing);
       }
     }

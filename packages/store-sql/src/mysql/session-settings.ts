@@ -8,12 +8,16 @@ import type { MySqlDialect } from '../dialect/mysql.js';
  * - `sql_mode`: texts are escaped with backslashes (no NO_BACKSLASH_ESCAPES), and what does not fit is an error.
  * - `innodb_lock_wait_timeout`: no wait for ever.
  * - `sql_select_limit` would cut answers, `sql_safe_updates` refuse updates.
+ * - `unique_checks`: without them InnoDB may take a second row of a unique key.
+ * - `completion_type`: a COMMIT ends the transaction, and begins no other one.
  */
 const VARIABLES = [
   'sql_mode',
   'innodb_lock_wait_timeout',
   'sql_select_limit',
   'sql_safe_updates',
+  'unique_checks',
+  'completion_type',
 ] as const;
 
 const SAVED = VARIABLES.map((name) => `@durable_${name} = @@${name}`).join(', ');
@@ -23,13 +27,14 @@ export const RESTORE_SESSION = `set ${VARIABLES.map((name) => `${name} = @durabl
 
 export interface TransactionKind {
   readonly isolation: 'READ-COMMITTED' | 'REPEATABLE-READ';
-  readonly begin: 'start transaction' | 'start transaction read only';
+  readonly begin: 'start transaction read write' | 'start transaction read only';
 }
 
 /** Writes see in each statement what was committed before it. */
 export const WRITES: TransactionKind = {
   isolation: 'READ-COMMITTED',
-  begin: 'start transaction',
+  // Whatever the session's default is.
+  begin: 'start transaction read write',
 };
 
 /** Reads see one snapshot. */
@@ -48,6 +53,7 @@ export function setSession(
   return (
     `set ${SAVED}, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', ` +
     `innodb_lock_wait_timeout = ${seconds}, sql_select_limit = 18446744073709551615, sql_safe_updates = 0, ` +
+    'unique_checks = 1, completion_type = 0, ' +
     `@@${family.isolation} = '${isolation}'`
   );
 }

@@ -51,6 +51,7 @@ import { commitBatch } from './commit/commit-batch.js';
 import { createBatch } from './create-batch.js';
 import { createRuns } from './create-runs.js';
 import { deliverMessages } from './deliver.js';
+import { oneByOne } from './one-by-one.js';
 import * as operate from './operate.js';
 import { appendSignals, sweepNothing, sweepOutbox } from './outbox.js';
 import * as ownership from './ownership.js';
@@ -183,13 +184,14 @@ export class SqlStateStore implements StateStore {
     runs: readonly NewRun[],
   ): readonly CreateOutcome[] | Promise<readonly CreateOutcome[]> {
     const runner = this.#requireTransactions().runnerOf(transaction);
-    return runGuarded(runner, () => createRuns({ runs, claim: null }));
+    const create = () => createRuns({ runs, claim: null });
+    return oneByOne(transaction, () => runGuarded(runner, create));
   }
 
   /** @throws NotATransactionError */
   signalIn(transaction: unknown, messages: readonly SignalMessage[]): void | Promise<void> {
     const runner = this.#requireTransactions().runnerOf(transaction);
-    return runGuarded(runner, () => appendSignals(messages));
+    return oneByOne(transaction, () => runGuarded(runner, () => appendSignals(messages)));
   }
 
   async sweepOutbox(limit: number): Promise<SweepResult> {

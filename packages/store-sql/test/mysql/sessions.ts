@@ -15,12 +15,13 @@ import { MySqlDatabase, storeOn } from './mysql-database.js';
 const SETTINGS =
   'select @@session.sql_mode as mode, @@session.innodb_lock_wait_timeout as lock_wait, ' +
   '@@session.sql_select_limit as select_limit, @@session.sql_safe_updates as safe_updates, ' +
+  '@@session.unique_checks as unique_checks, @@session.completion_type as completion_type, ' +
   '@@session.autocommit as autocommit';
 
 /** What applications do to their sessions; each of these would break statements or change texts. */
 const HOSTILE =
   "set session sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT', innodb_lock_wait_timeout = 77, " +
-  'sql_select_limit = 1, sql_safe_updates = 1';
+  'sql_select_limit = 1, sql_safe_updates = 1, unique_checks = 0, completion_type = 1';
 
 const WILD = `'; drop table durable_runs; -- \\' " \\\\ \n \u0001 👍 ? ?? :a $1 \`x\` \\`;
 
