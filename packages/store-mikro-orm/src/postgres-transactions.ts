@@ -5,6 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
+  lendClient,
   type MaybePromise,
   type OrmTransactions,
   type PgClient,
@@ -75,7 +76,7 @@ export class PostgresTransactions implements OrmTransactions<TransactionalEntity
   async begin<T>(work: (tx: TransactionalEntityManager) => MaybePromise<T>): Promise<T> {
     const pool = await this.#connect();
     const em = (await this.#connected(pool)).fork(this.#em);
-    const loan = new Loan(await pool.connect());
+    const loan = new Loan(await lendClient(pool));
     let kysely: KyselyTransaction | undefined;
     let isKnown = false;
     try {
@@ -123,6 +124,6 @@ export class PostgresTransactions implements OrmTransactions<TransactionalEntity
 async function openOver(em: TransactionalEntityManager, pool: PgPool): Promise<SecondDriver> {
   const second = await SecondDriver.open(em, {});
   const lender = (await second.connection.getNativeClient()) as Pick<PgPool, 'connect'>;
-  lender.connect = async () => loans.getStore()?.take() ?? pool.connect();
+  lender.connect = async () => loans.getStore()?.take() ?? lendClient(pool);
   return second;
 }
