@@ -11,7 +11,8 @@ describe.skipIf(server === undefined)('MySQL', () => {
 
   describeStoreConformance('Drizzle on MySQL', {
     create: () => fixtures.createFixture(),
-    injectsFaults: true,
-    randomSequences: 30,
+    // The same executor as MariaDB's, on which all of the suite runs: here it would take minutes.
+    injectsFaults: false,
+    randomSequences: 5,
   });
 });

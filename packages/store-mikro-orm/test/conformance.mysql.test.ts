@@ -11,7 +11,7 @@ describe.skipIf(server === undefined)('MySQL', () => {
 
   describeStoreConformance('MikroORM on MySQL', {
     create: () => fixtures.createFixture(),
-    // The same executor as Drizzle's, on which all of the suite runs.
+    // The same executor as MariaDB's, on which all of the suite runs: here it would take minutes.
     injectsFaults: false,
     randomSequences: 5,
   });

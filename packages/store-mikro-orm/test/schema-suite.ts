@@ -74,12 +74,14 @@ export function describeSchema(name: string, createDatabase: () => Promise<Empty
 
     test('an update of the schema leaves the durable tables alone', async () => {
       await new MikroOrmStateStore(orm).migrate();
+      const made = await tables();
+      expect(made).toContain('durable_runs');
       await createRun();
       const update = await orm.schema.getUpdateSchemaSQL();
       expect(update).toContain('orders');
       expect(update).not.toContain('durable_');
       await orm.schema.update();
-      expect(await tables()).toEqual(expect.arrayContaining([...durableTables, 'orders']));
+      expect(await tables()).toEqual(expect.arrayContaining([...made, 'orders']));
       expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
       expect(await query('select id from durable_runs')).toEqual([{ id: 'r1' }]);
       await startEngine();

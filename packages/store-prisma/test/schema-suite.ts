@@ -48,7 +48,9 @@ export function describeSchemaTools({ provider, external, open }: SchemaSuite): 
 
     test('would drop the tables when it is told nothing: the tests below can fail', async () => {
       const drops = await engine(app, (it) => it.diff());
-      expect(drops.match(/DROP TABLE "durable_\w+"/g)).toHaveLength(external.length);
+      const dropped: readonly string[] = drops.match(/(?<=DROP TABLE ")durable_\w+/g) ?? [];
+      // One of them is MySQL's alone.
+      expect(external.filter((name) => !dropped.includes(name))).toEqual(['durable_locks']);
       expect((await engine(app, (it) => it.push())).executedSteps).toBe(0);
     });
 

@@ -31,10 +31,10 @@ export const TAKE_OUTBOX = query<OutboxRow>(
     `order by o.id limit ?${d.forUpdateSkipLocked('o')}`,
 );
 
-/** `[namespace, token]` */
-export const FIRST_IN_OUTBOX = query<{ readonly id: number }>(
-  'firstInOutbox',
-  'select id from durable_outbox where namespace = ? and token = ? order by id limit 1',
+/** `[namespace, token, limit]`. The token's oldest, whoever moves them. */
+export const OUTBOX_LINE = query<{ readonly id: number }>(
+  'outboxLine',
+  'select id from durable_outbox where namespace = ? and token = ? order by id limit ?',
 );
 
 /** `[id]` */

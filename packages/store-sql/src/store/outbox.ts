@@ -4,16 +4,16 @@
  *
  * Order. Numbers of the outbox are given before they are seen, so that a sweep never remembers how far it has come: it takes
  * the oldest that are there. Those of one token are moved in the order of their numbers, which is the order in which they
- * were sent, if one was committed before the other was sent. Two sweeps keep it: a sweep that has a token's lock, but not
- * the token's oldest row, leaves the token to the one that has.
+ * were sent, if one was committed before the other was sent. Two sweeps keep it: a sweep that has a token's lock moves
+ * what it has of the token's oldest rows, up to the first that another sweep has.
  */
 import type { SignalMessage, SweepResult } from '@dudousxd/nestjs-durable-core';
-import { change, first, firstOfEach, rows, type Script } from '../sql/script.js';
+import { change, first, rows, rowsOfEach, type Script } from '../sql/script.js';
 import {
   APPEND_OUTBOX,
   DELETE_OUTBOX,
-  FIRST_IN_OUTBOX,
   HAS_OUTBOX,
+  OUTBOX_LINE,
   type OutboxRow,
   TAKE_OUTBOX,
 } from '../statements/outbox.js';
@@ -60,22 +60,25 @@ export function* sweepOutbox(limit: number): Script<SweepResult> {
   };
 }
 
-/** Without the tokens of which another sweep has older rows. */
+/**
+ * Of each token, the rows before the first that another sweep has: it may have taken one in the middle, when a third had
+ * the rows before.
+ */
 function* inTurn(taken: readonly OutboxRow[]): Script<readonly OutboxRow[]> {
-  const oldest = new Map<string, OutboxRow>();
-  for (const row of taken) {
-    const key = tokenKey(row);
-    if (!oldest.has(key)) oldest.set(key, row);
-  }
-  const mine = [...oldest];
-  const present = yield* firstOfEach(
-    FIRST_IN_OUTBOX,
-    mine.map(([, { namespace, token }]) => [namespace, token]),
+  const lines = [...Map.groupBy(taken, tokenKey).values()];
+  const present = yield* rowsOfEach(
+    OUTBOX_LINE,
+    lines.flatMap((line) => {
+      const [oldest] = line;
+      return oldest ? [[oldest.namespace, oldest.token, line.length]] : [];
+    }),
   );
-  const others = new Set(
-    mine.flatMap(([key, { id }], i) => ((present[i]?.id ?? id) < id ? [key] : [])),
-  );
-  return taken.filter((row) => !others.has(tokenKey(row)));
+  const movable = lines.flatMap((line, i) => {
+    const isElsewhere = ({ id }: OutboxRow, at: number): boolean => present[i]?.[at]?.id !== id;
+    const gap = line.findIndex(isElsewhere);
+    return gap < 0 ? line : line.slice(0, gap);
+  });
+  return movable.sort((a, b) => a.id - b.id);
 }
 
 function toMessage({
