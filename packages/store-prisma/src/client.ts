@@ -11,6 +11,7 @@ export interface RawClient {
 /** A `PrismaClient`, as Prisma generates it or as `$extends` returns it. */
 export interface PrismaClientLike extends RawClient {
   $connect(): Promise<void>;
+  $disconnect(): Promise<void>;
   $transaction: unknown;
 }
 

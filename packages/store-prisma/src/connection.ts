@@ -26,7 +26,8 @@ import {
 } from './client.js';
 import { PrismaLink } from './prisma-link.js';
 import { fileOf, loadDriver } from './sqlite-file.js';
-import { postgresTransactions, sqliteTransactions } from './transactions.js';
+import { SqliteTransactions } from './sqlite-transactions.js';
+import { PostgresTransactions } from './transactions.js';
 
 /** How the store gets to the database of a client. */
 export interface PrismaConnectionOptions extends ConnectionOptions {
@@ -41,6 +42,11 @@ export interface PrismaConnectionOptions extends ConnectionOptions {
    * @default the one that `@prisma/adapter-better-sqlite3` uses
    */
   readonly sqlite?: SqliteDriverClass;
+  /**
+   * On SQLite: a second client on the same file, for `ctx.transaction` and nothing else. Without it `ctx.transaction` is
+   * refused: other queries of the one client would get into its transaction.
+   */
+  readonly transactionClient?: PrismaClientLike;
   /** `provider` of the schema's `datasource`. @default what the client says */
   readonly provider?: PrismaProvider;
 }
@@ -52,7 +58,7 @@ interface PrismaConnection extends Connection {
 
 /** The store's connection to the database of a Prisma client. */
 export function connectionOf(value: unknown, given: PrismaConnectionOptions): PrismaConnection {
-  const { pool, sqlite: Driver, provider: named, ...options } = given;
+  const { pool, sqlite: Driver, transactionClient, provider: named, ...options } = given;
   const client = requireClient(value);
   const provider = requireProvider(client, named);
   switch (provider) {
@@ -60,14 +66,14 @@ export function connectionOf(value: unknown, given: PrismaConnectionOptions): Pr
       refusePool(pool);
       return {
         ...onFile(client, Driver ?? loadDriver(), options),
-        transactions: sqliteTransactions(client, options.now),
+        transactions: new SqliteTransactions(secondClient(client, transactionClient), options.now),
       };
     case 'mysql':
       return onMariaDbPool(pool, options);
     case 'postgresql':
       return {
         ...(pool === undefined ? throughClient(client, options) : onPgPool(pool, options)),
-        transactions: postgresTransactions(client, options.now),
+        transactions: new PostgresTransactions(client, options.now),
       };
     default:
       return provider satisfies never;
@@ -119,4 +125,18 @@ function refusePool(pool: object | undefined): void {
   if (pool === undefined) return;
   const todo = 'Pass no pool, or the client of the database that the pool is connected to.';
   throw new UnsupportedHandleError({ received: 'a pool beside a PrismaClient on SQLite', todo });
+}
+
+/** @throws UnsupportedHandleError for what is no client, or is the same one */
+function secondClient(
+  first: PrismaClientLike,
+  second: PrismaClientLike | undefined,
+): PrismaClientLike | undefined {
+  if (second === undefined) return undefined;
+  if (second !== first) return requireClient(second);
+  const todo = 'Make another one, with an adapter of its own on the same file.';
+  throw new UnsupportedHandleError({
+    received: 'the same PrismaClient as transactionClient',
+    todo,
+  });
 }

@@ -1,4 +1,4 @@
-/** Prisma's interactive transactions, as far as the store takes part in them. */
+/** Prisma's interactive transactions on PostgreSQL, as far as the store takes part in them. */
 import {
   type MaybePromise,
   type OrmTransactions,
@@ -7,78 +7,45 @@ import {
 } from '@dudousxd/nestjs-durable-store-sql';
 import type { PrismaClientLike, RawClient } from './client.js';
 import { readRows } from './raw-queries.js';
-import { SqliteTransactionSession } from './sqlite-transaction.js';
 import { orEnded, requireTransaction } from './transaction-client.js';
 
 /** Of `ctx.transaction`: its function may take its time, and Prisma would end the transaction after 5 seconds. */
-const LIMITS = { timeout: 600_000, maxWait: 10_000 } as const;
+const LIMITS = { timeout: 600_000, maxWait: 60_000 } as const;
 
 /** `$transaction` with a function. The level is that of the client's own `transactionOptions`. */
 interface InteractiveClient {
   $transaction<T>(work: (tx: RawClient) => Promise<T>, options: typeof LIMITS): Promise<T>;
 }
 
-/** What differs between databases. */
-interface Kind {
-  /** What comes first in a transaction that is opened here. */
-  readonly prepare?: (tx: RawClient) => PromiseLike<unknown>;
-  readonly runnerOf: (tx: RawClient) => ScriptRunner;
+/** Commits when the work resolves, and rolls back with its error. */
+export function inTransaction<T>(
+  client: PrismaClientLike,
+  work: (tx: RawClient) => Promise<T>,
+): Promise<T> {
+  return (client as PrismaClientLike & InteractiveClient).$transaction(work, LIMITS);
 }
 
-class PrismaTransactions implements OrmTransactions<RawClient> {
-  readonly #client: InteractiveClient;
-  readonly #kind: Kind;
+export class PostgresTransactions implements OrmTransactions<RawClient> {
+  readonly #client: PrismaClientLike;
+  readonly #now: (() => number) | undefined;
 
-  constructor(client: PrismaClientLike, kind: Kind) {
-    this.#client = client as PrismaClientLike & InteractiveClient;
-    this.#kind = kind;
+  /** @param now see `ConnectionOptions` */
+  constructor(client: PrismaClientLike, now: (() => number) | undefined) {
+    this.#client = client;
+    this.#now = now;
   }
 
   begin<T>(work: (tx: RawClient) => MaybePromise<T>): Promise<T> {
-    return this.#client.$transaction(async (tx) => {
-      await this.#kind.prepare?.(tx);
-      return work(tx);
-    }, LIMITS);
+    return inTransaction(this.#client, async (tx) => work(tx));
   }
 
   runnerOf(tx: unknown): ScriptRunner {
-    return this.#kind.runnerOf(requireTransaction(tx));
+    const client = requireTransaction(tx);
+    const session = new PostgresSession({
+      send: (text, values = []) =>
+        orEnded(async () => ({ rows: await readRows(client, text, values) })),
+      now: this.#now,
+    });
+    return { run: (script) => session.run(script()) };
   }
-}
-
-/** @param now epoch milliseconds, in place of the database's clock */
-export function postgresTransactions(
-  client: PrismaClientLike,
-  now: (() => number) | undefined,
-): OrmTransactions {
-  return new PrismaTransactions(client, {
-    runnerOf: (tx) => {
-      const session = new PostgresSession({
-        send: (text, values = []) =>
-          orEnded(async () => ({ rows: await readRows(tx, text, values) })),
-        now,
-      });
-      return { run: (script) => session.run(script()) };
-    },
-  });
-}
-
-/**
- * Takes the write lock. Prisma begins deferred, and what has read fails when it writes after others have: on a database
- * that the engine writes to all the time, it would hardly ever succeed.
- */
-const TAKE_WRITE_LOCK = 'delete from durable_schema where 0';
-
-/** @param now epoch milliseconds: the database's clock, which in SQLite is the process's */
-export function sqliteTransactions(
-  client: PrismaClientLike,
-  now: (() => number) | undefined,
-): OrmTransactions {
-  return new PrismaTransactions(client, {
-    prepare: (tx) => tx.$executeRawUnsafe(TAKE_WRITE_LOCK),
-    runnerOf: (tx) => {
-      const session = new SqliteTransactionSession(tx, now);
-      return { run: (script) => session.run(script()) };
-    },
-  });
 }

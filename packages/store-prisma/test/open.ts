@@ -10,7 +10,7 @@ function ormOf(prisma: ReturnType<typeof postgresClient>) {
     root: prisma,
     synchronous: false,
     begin: <T>(work: (tx: unknown) => T | Promise<T>) =>
-      prisma.$transaction(async (tx) => work(tx)),
+      prisma.$transaction(async (tx) => work(tx), { timeout: 60_000 }),
     insert: async (tx: unknown, id: string) => {
       await (tx as Prisma.TransactionClient).order.create({ data: { id } });
     },
@@ -19,9 +19,13 @@ function ormOf(prisma: ReturnType<typeof postgresClient>) {
 
 export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
   const prisma = sqliteClient(`file:${file}`);
+  const transactionClient = sqliteClient(`file:${file}`);
   return {
-    store: new PrismaStateStore(prisma, { now, sqlite: Driver }),
-    close: () => prisma.$disconnect(),
+    store: new PrismaStateStore(prisma, { now, sqlite: Driver, transactionClient }),
+    close: async () => {
+      await prisma.$disconnect();
+      await transactionClient.$disconnect();
+    },
     ...ormOf(prisma as unknown as ReturnType<typeof postgresClient>),
   };
 };
