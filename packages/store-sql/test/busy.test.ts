@@ -78,13 +78,15 @@ describe('a database that another connection has locked', () => {
     const store = open(40);
     await store.migrate();
     other.exec('begin immediate');
-    const call = store.createRuns({ runs: [newRun('r1')], claim: null });
+    const call = store.terminate({ runId: 'r1', reason: 'test', onlyIf: 'nonTerminal' });
     await expect(call).rejects.toThrow(StoreBusyError);
     await expect(call).rejects.toMatchObject({
       code: 'STORE_BUSY',
       cause: { code: 'SQLITE_BUSY' },
       message: expect.stringMatching(/locked for \d+ ms/),
     });
+    const start = await store.createRuns({ runs: [newRun('r1')], claim: null });
+    expect(start).toEqual([{ outcome: 'busy' }]);
     other.exec('rollback');
     expect(await store.getRun('r1')).toBeUndefined();
     const created = await store.createRuns({ runs: [newRun('r1')], claim: null });
