@@ -180,7 +180,8 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
             if (attempt === 1) await late.promise;
             return attempt;
           },
-          { timeout: 50 },
+          // Enough for the second attempt on a busy machine.
+          { timeout: 1_000 },
         ),
       );
       const { runId } = await engine.startRun('wf', null);
