@@ -55,8 +55,10 @@ describe('ctx.transaction', () => {
           ),
       },
     });
-    expect(await runToEnd(engine)).toMatchObject({ output: 1 });
+    const result = await runToEnd(engine);
+    expect(result).toMatchObject({ output: 1 });
     expect(bodies).toBe(1);
+    expect(await engine.history(result.runId)).toMatchObject([{ type: 'completed', attempt: 1 }]);
   });
 
   test('whose time runs out before it commits never does', async () => {

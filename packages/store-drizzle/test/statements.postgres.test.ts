@@ -111,6 +111,52 @@ describe.skipIf(server === undefined)('statements on PostgreSQL', () => {
     expect(await store.listSignals('default', 'hundred 99')).toMatchObject([{ id: 's' }]);
   });
 
+  test('a transaction: one statement before its COMMIT, and one for the turns that take checkpoints', async () => {
+    const [answer] = await store.createRuns({ runs: [newRun('pays')], claim: 'w1' });
+    expect(answer?.outcome).toBe('created');
+    const owner = { runId: 'pays', branch: 0, worker: 'w1', epoch: 1 };
+    const transaction = { ...owner, position: 1, name: 'pay', cause: 0, attempt: 1 };
+    let messageId = '';
+    const texts = await textsOf(async () => {
+      const outcome = await store.transaction(transaction, {
+        startedAt: 1,
+        now: () => 2,
+        work: () => '"paid"',
+        mayCommit: () => true,
+        isAbandoned: () => false,
+      });
+      if (outcome.outcome === 'committed') messageId = outcome.arrival.messageId;
+    });
+    expect(texts).toEqual([
+      'begin',
+      'savepoint durable_end',
+      'with own as materialized (select r.id, ' +
+        "set_config('idle_in_transaction_session_timeout', '20000', true) as idle_limit from durable_runs r " +
+        'where r.id = $1 and r.worker = $2 and r.epoch = $3 and r.branch = $4 for no key update of r), ' +
+        'm as (insert into durable_inbox (run_id, branch, message_key, body, accepted_at) ' +
+        'select $5::text, $6::bigint, $7::text, $8::text, $9::bigint from own on conflict do nothing returning id) ' +
+        'select m.id as message from own left join m on true',
+      'commit',
+    ]);
+    const [, own] = COMMIT.split('\n');
+    const turn = plainTurn('pays', 1);
+    const events = turn.events.map((event) => ({ ...event, kind: 'transaction' as const }));
+    const [text, ...more] = await textsOf(() =>
+      store.commit([{ ...turn, events, consumedInbox: [messageId] }]),
+    );
+    expect(more).toEqual([]);
+    expect(text).toContain('reason text, consumed bigint[]))');
+    expect(text).toContain(
+      `${own?.slice(0, -2)} and (t.consumed is null or cardinality(t.consumed) = (select count(*) from durable_inbox c ` +
+        'where c.run_id = t.id and c.branch = t.branch and c.id = any(t.consumed) ' +
+        "and not (c.message_key not like 'transaction:%')))),",
+    );
+    expect(text).toContain(
+      'consumed as (delete from durable_inbox d using own where d.run_id = own.id and d.id = any(own.consumed)),',
+    );
+    expect((await store.receive(['pays'])).get('pays')).toEqual([]);
+  });
+
   test('turns that end their runs: the same statement, with what an end clears away', async () => {
     await store.createRuns({ runs: [newRun('r1')], claim: 'w1' });
     await store.createRuns({ runs: [newRun('ends'), newRun('goes-on')], claim: 'w1' });

@@ -27,6 +27,19 @@ interface HotPath {
   commit(turns: readonly Turn[], now: number | null): Call<{ readonly i: number }>;
   /** Runs that are due at once. Answers with the ids of those that are new, and when they were made. */
   createRuns(request: CreateRequest): Call<{ readonly id: string; readonly created_at: number }>;
+  /**
+   * A checkpoint, if its owner has the run, which is locked. Answers with the number of the message, null if there was one
+   * before, and with nothing if the run has another owner.
+   */
+  checkpoint(request: CheckpointRequest): Call<{ readonly message: number | null }>;
+}
+
+/** The message that a transaction puts into its run's inbox, and the owner in whose name it does. */
+export interface CheckpointRequest {
+  readonly owner: Pick<Turn, 'runId' | 'branch' | 'worker' | 'epoch'>;
+  readonly key: string;
+  readonly body: string;
+  readonly now: number;
 }
 
 /** `claim`: the worker whose they are from the start, or null. `now`: null = the database's clock. */

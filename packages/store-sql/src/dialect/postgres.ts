@@ -1,4 +1,5 @@
 /** PostgreSQL 13 or later, at READ COMMITTED: each statement sees what was committed before it began. */
+import { checkpointStatement } from '../postgres/checkpoint-statement.js';
 import { commitStatement } from '../postgres/group-commit.js';
 import { createStatement, MAX_WAIT_MS } from '../postgres/group-create.js';
 import type { OnConflict } from '../sql/statement.js';
@@ -13,7 +14,11 @@ const IDLE_LIMIT_MS = 20_000;
 export const postgres: Dialect = {
   name: 'postgres',
   textOf: (statement) => numbered(standardText(postgres, statement, conflictClause)),
-  hotPath: { commit: commitStatement, createRuns: createStatement },
+  hotPath: {
+    commit: commitStatement,
+    createRuns: createStatement,
+    checkpoint: checkpointStatement,
+  },
   types: {
     id: 'text collate "C"',
     key: 'text collate "C"',

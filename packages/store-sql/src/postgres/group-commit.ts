@@ -33,10 +33,11 @@ const INTEGER_COLUMNS = new Set([
 
 const eventRows = new JsonRows(EVENT_COLUMNS, INTEGER_COLUMNS);
 
-const TURNS =
+const turnsWith = (columns: string): string =>
   't as (select * from json_to_recordset(?::json) as t(i integer, id text, worker text, epoch bigint, ' +
-  'branch bigint, seq bigint, status text, output text, error text, reason text))';
-const OWN =
+  `branch bigint, seq bigint, status text, output text, error text, reason text${columns}))`;
+const TURNS = turnsWith('');
+const ownIf = (condition: string): string =>
   'own as materialized (select t.* from t cross join lateral (' +
   'select r.worker, r.epoch, r.branch, r.parent_run_id, ' +
   '(select max(h.seq) from durable_history h where h.run_id = r.id and h.branch = r.branch) as last_seq ' +
@@ -44,7 +45,15 @@ const OWN =
   'where r.worker = t.worker and r.epoch = t.epoch and r.branch = t.branch ' +
   'and (t.seq is null or t.seq = coalesce(r.last_seq, 0) + 1) ' +
   'and (t.status is null or (r.parent_run_id is null and not exists (' +
-  'select 1 from durable_waits w where w.run_id = t.id))))';
+  `select 1 from durable_waits w where w.run_id = t.id)))${condition})`;
+const OWN = ownIf('');
+/** All that the turn consumes is there, and is a checkpoint: nothing else comes without a ready row. */
+const OWN_CHECKPOINTS = ownIf(
+  ' and (t.consumed is null or cardinality(t.consumed) = (select count(*) from durable_inbox c ' +
+    `where c.run_id = t.id and c.branch = t.branch and c.id = any(t.consumed) and not (c.${ENDS_WITH_RUN})))`,
+);
+const CONSUME =
+  'consumed as (delete from durable_inbox d using own where d.run_id = own.id and d.id = any(own.consumed))';
 const HISTORY =
   `h as (insert into durable_history (run_id, branch, ${EVENT_COLUMNS.join(', ')}) ` +
   `select own.id, own.branch, ${eventRows.under('e').join(', ')} ` +
@@ -72,20 +81,31 @@ const APPEND_AND_SETTLE_TURNS = query<WrittenTurn>(
   `with ${[TURNS, OWN, HISTORY, SETTLE, ...CLEAR].join(',\n')}\nselect i from own`,
 );
 
+/** `[turns, events, now or null]`. As `APPEND_AND_SETTLE_TURNS`, where some of the turns take checkpoints. */
+const APPEND_AND_CONSUME_TURNS = query<WrittenTurn>(
+  'appendAndConsumeTurns',
+  `with ${[turnsWith(', consumed bigint[]'), OWN_CHECKPOINTS, HISTORY, CONSUME, SETTLE, ...CLEAR].join(',\n')}\n` +
+    'select i from own',
+);
+
 /** The statement for a batch of ordinary turns of different runs, and its parameters. */
 export function commitStatement(turns: readonly Turn[], now: number | null): Call<WrittenTurn> {
+  const consumes = turns.some(({ consumedInbox }) => consumedInbox.length > 0);
   const settles = turns.some(({ change }) => change !== null);
   const params: Params = [
     JSON.stringify(turns.map(turnRow)),
     JSON.stringify(turns.flatMap(eventsOf)),
   ];
+  if (consumes) return { statement: APPEND_AND_CONSUME_TURNS, params: [...params, now] };
   return settles
     ? { statement: APPEND_AND_SETTLE_TURNS, params: [...params, now] }
     : { statement: APPEND_TURNS, params };
 }
 
-function turnRow({ runId, worker, epoch, branch, events, change }: Turn, i: number) {
-  const row = { i, id: runId, worker, epoch, branch, seq: events[0]?.seq };
+function turnRow(turn: Turn, i: number) {
+  const { runId, worker, epoch, branch, events, change, consumedInbox } = turn;
+  const consumed = consumedInbox.length === 0 ? undefined : consumedInbox.map(Number);
+  const row = { i, id: runId, worker, epoch, branch, seq: events[0]?.seq, consumed };
   if (change?.to !== 'settled') return row;
   const { status, output, error, reason } = change.outcome;
   return { ...row, status, output, error, reason };

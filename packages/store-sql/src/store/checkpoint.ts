@@ -8,8 +8,9 @@ import type {
   InboxBody,
   TransactionRequest,
 } from '@dudousxd/nestjs-durable-core';
+import type { CheckpointRequest, Dialect } from '../dialect/dialect.js';
 import { first, insertNew, lockRows, type Script } from '../sql/script.js';
-import { checkpointKey, INSERT_MESSAGE, type InboxRow, LOCK_MESSAGE } from '../statements/inbox.js';
+import { checkpointKey, INSERT_MESSAGE, LOCK_MESSAGE } from '../statements/inbox.js';
 import { LOCK_OWNER, LOCK_RUN, TURN_STATE } from '../statements/runs.js';
 
 /** What the owner of the run writes when the body is done. */
@@ -31,20 +32,42 @@ export type Written =
  * Writes the checkpoint under the lock of its run, which is held from here to COMMIT (T2). Only a run that the request's
  * worker owns gets one.
  */
-export function* writeCheckpoint(request: TransactionRequest, outcome: Outcome): Script<Written> {
-  const { runId, branch, worker, epoch, position, name, cause, attempt } = request;
-  const owned = yield* first(LOCK_OWNER, [runId, worker, epoch, branch]);
-  if (!owned) return { is: 'fenced' };
-  const { payload, startedAt, now } = outcome;
+export function* writeCheckpoint(
+  dialect: Dialect,
+  owner: TransactionRequest,
+  { payload, startedAt, now }: Outcome,
+): Script<Written> {
+  const { runId, branch, position, name, cause, attempt } = owner;
   const checkpoint: Checkpoint = { position, name, cause, attempt, payload, startedAt };
   const body: InboxBody = { kind: 'transaction', ...checkpoint };
   const key = checkpointKey(position);
-  const [isNew] = yield* insertNew(INSERT_MESSAGE, [
-    [runId, branch, key, JSON.stringify(body), now],
-  ]);
+  const request = { owner, key, body: JSON.stringify(body), now };
+  const answer = yield* putDown(dialect, request);
+  if (answer === undefined) return { is: 'fenced' };
+  if (answer.message !== null) return { is: 'written', arrival: toArrival(answer.message, body) };
   const row = yield* first(LOCK_MESSAGE, [runId, branch, key]);
-  if (!row) throw new Error(`the checkpoint of "${name}" is not there after it was written`);
-  return { is: isNew ? 'written' : 'recorded', arrival: toArrival(row) };
+  if (!row) throw new Error(`the checkpoint of "${name}" is neither new nor there before`);
+  return { is: 'recorded', arrival: toArrival(row.id, JSON.parse(row.body) as InboxBody) };
+}
+
+/** Answers with the number of the message, null if there was one before; undefined = the run has another owner. */
+function* putDown(
+  dialect: Dialect,
+  request: CheckpointRequest,
+): Script<{ readonly message: number | null } | undefined> {
+  if (dialect.hotPath !== null) {
+    const { statement, params } = dialect.hotPath.checkpoint(request);
+    return yield* first(statement, params);
+  }
+  const { owner, key, body, now } = request;
+  const { runId, branch, worker, epoch } = owner;
+  const owned = yield* first(LOCK_OWNER, [runId, worker, epoch, branch]);
+  if (!owned) return undefined;
+  const [isNew] = yield* insertNew(INSERT_MESSAGE, [[runId, branch, key, body, now]]);
+  if (!isNew) return { message: null };
+  const row = yield* first(LOCK_MESSAGE, [runId, branch, key]);
+  if (!row) throw new Error(`the message ${key} is not there after it was written`);
+  return { message: row.id };
 }
 
 /**
@@ -58,9 +81,11 @@ export function* findCheckpoint(request: TransactionRequest): Script<Written | n
   const isOwner = state?.worker === worker && state.epoch === epoch && state.branch === branch;
   if (!isOwner) return { is: 'fenced' };
   const row = yield* first(LOCK_MESSAGE, [runId, branch, checkpointKey(position)]);
-  return row ? { is: 'written', arrival: toArrival(row) } : null;
+  return row
+    ? { is: 'written', arrival: toArrival(row.id, JSON.parse(row.body) as InboxBody) }
+    : null;
 }
 
-function toArrival({ id, body }: InboxRow): Arrival {
-  return { type: 'inbox', messageId: String(id), body: JSON.parse(body) as InboxBody };
+function toArrival(id: number, body: InboxBody): Arrival {
+  return { type: 'inbox', messageId: String(id), body };
 }

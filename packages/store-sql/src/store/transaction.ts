@@ -97,7 +97,9 @@ class Try {
         const last = transactions.seal?.(tx, name) ?? runner;
         return andThen(requireUnbroken(last, name, executor), () =>
           andThen(
-            last.run(() => writeCheckpoint(this.#request, this.#outcome(payload))),
+            last.run(() =>
+              writeCheckpoint(executor.dialect, this.#request, this.#outcome(payload)),
+            ),
             (written) => this.#judge(written),
           ),
         );

@@ -225,6 +225,50 @@ export function describeTransactionalSteps(engineTest: EngineTest): void {
     });
 
     engineTest(
+      'that ends after what failed the run is kept by the retry',
+      async (bench, engines) => {
+        const { fixture, store } = bench;
+        let bodies = 0;
+        let broken = true;
+        const hasFailed = async (runId: string): Promise<boolean> => {
+          const [events = []] = await store.history([{ runId, branch: 0, after: 0 }]);
+          return events.some(({ type }) => type === 'failed');
+        };
+        // Its answer comes when the failure of the other has been recorded.
+        const slow = override(store, {
+          transaction: async (request, gate) => {
+            const outcome = await store.transaction(request, gate);
+            await until(() => hasFailed(request.runId));
+            return outcome;
+          },
+        });
+        const engine = await engines.start(slow, async (ctx) => {
+          const pay = ctx.transaction('pay', (tx) => {
+            bodies += 1;
+            return inOrder([() => fixture.insert(tx, `body-${bodies}`)], bodies);
+          });
+          const fail = () => {
+            if (broken) throw new Error('no carrier');
+          };
+          const ship = ctx.step('ship', fail, { retries: 0 });
+          await Promise.allSettled([pay, ship]);
+          await ship;
+          return pay;
+        });
+        const { runId } = await engine.startRun('wf', null);
+        expect(await engine.waitForRun(runId)).toMatchObject({ status: 'failed' });
+        expect(await engine.history(runId)).toMatchObject([
+          { kind: 'step', type: 'failed' },
+          { kind: 'transaction', type: 'completed' },
+        ]);
+        broken = false;
+        await engine.retry(runId);
+        expect(await engine.waitForRun(runId)).toMatchObject({ output: 1 });
+        expect(await fixture.rows()).toEqual(['body-1']);
+      },
+    );
+
+    engineTest(
       'that had committed when its run failed is found by the retry',
       async (bench, engines) => {
         const { fixture } = bench;
