@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const cli = createRequire(import.meta.url).resolve('prisma/build/index.js');
 
-for (const provider of ['postgresql', 'sqlite']) {
+for (const provider of ['postgresql', 'mysql', 'sqlite']) {
   const schema = join(import.meta.dirname, `${provider}.prisma`);
   execFileSync(process.execPath, [cli, 'generate', '--schema', schema], {
     stdio: ['ignore', 'ignore', 'inherit'],

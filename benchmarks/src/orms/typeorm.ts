@@ -5,6 +5,7 @@ import type { Openers, OpenStore } from './orm.js';
 export const typeOrm: Openers = {
   sqlite: (database) => open(new DataSource({ type: 'better-sqlite3', database })),
   postgres: (url) => open(new DataSource({ type: 'postgres', url })),
+  mariadb: (url) => open(new DataSource({ type: 'mariadb', url })),
 };
 
 async function open(dataSource: DataSource): Promise<OpenStore> {
