@@ -34,7 +34,13 @@ async function onPostgres(connectionString: string): Promise<OpenStore> {
 /** With the pool: there is no store on MariaDB without. */
 async function onMariaDb(url: string): Promise<OpenStore> {
   const { hostname: host, port, username: user, password, pathname } = new URL(url);
-  const pool = createPool({ host, port: Number(port), user, password, database: pathname.slice(1) });
+  const pool = createPool({
+    host,
+    port: Number(port),
+    user,
+    password,
+    database: pathname.slice(1),
+  });
   const client = new MySqlClient({ adapter: new PrismaMariaDb(pool) });
   const close = async () => {
     await client.$disconnect();
