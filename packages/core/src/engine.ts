@@ -87,26 +87,26 @@ export class DurableEngine implements DurableClient {
     this.clock = new DatabaseClock(runtime.clock);
     this.transport = options.transport ?? new InProcessTransport();
     const lanes = store.capabilities.writeLanes;
-    this.turns = this.batcher('turns', (turns) => this.commit(turns), measureTurn, lanes);
+    this.turns = this.batcher('Writing turns', (turns) => this.commit(turns), measureTurn, lanes);
     this.starts = this.batcher(
-      'starts',
+      'Writing starts',
       (starts) => this.createRuns(starts),
       ({ run }) => one(run.input),
       lanes,
     );
     this.heldStarts = this.batcher(
-      'starts that others hold up',
+      'Writing starts that others hold up',
       async (starts) =>
         againWhileBusy(starts, await this.createRuns(starts), runtime.clock.monotonic()),
       ({ run }) => one(run.input),
     );
     this.messages = this.batcher(
-      'messages',
+      'Writing messages',
       (messages) => store.deliver(messages),
       () => one(''),
     );
     this.signals = this.batcher(
-      'signals',
+      'Writing signals',
       (signals) => store.signal(signals),
       ({ payload }) => one(payload),
     );

@@ -7,14 +7,16 @@
  *     batches that are worth a call.
  * G2. Items go out in the order in which they came. With several lanes, two that are under way at once may become
  *     durable in either order: whoever needs an order adds the second item when the first is done.
- * G3. A batch whose call fails has an unknown outcome. It is sent again, unchanged and before anything newer in its
- *     lane, until the store answers: the port's calls are idempotent (see `StateStore`), so sending again is the
- *     read-back.
- * G4. An item that the store could not take for the moment is sent again after a pause, with whatever is queued then.
+ * G3. A batch whose call fails has an unknown outcome. It is sent again until the store answers: the port's calls are
+ *     idempotent item by item (see `StateStore`), so sending again is the read-back. It waits beside the lanes
+ *     (`RetryLane`): what the store takes never stands behind what it does not take.
+ * G4. While the store takes nothing at all, the lanes try with growing pauses, and go on at its first answer to anything.
+ * G5. An item that the store could not take for the moment is sent again after a pause, with whatever is queued then.
  *     The others do not wait for it.
  */
 import { inRootContext } from '../runtime/root-context.js';
 import type { Logger, Scheduler, TimerHandle } from '../runtime/runtime.js';
+import { type CallFailure, FIRST_RETRY_MS, MAX_RETRY_MS, RetryLane } from './retry-lane.js';
 
 /** In place of an item's answer: it was not taken, and may be a moment later. */
 export const AGAIN = Symbol('again');
@@ -22,7 +24,7 @@ export type Again = typeof AGAIN;
 
 /** How a batcher talks to the store. */
 export interface BatcherOptions<I, O> {
-  /** What is written, for log lines. */
+  /** What is done, for log lines: as in 'Writing turns'. */
   readonly what: string;
   readonly send: (items: readonly I[]) => Promise<readonly (O | Again)[]>;
   /** Rows and bytes of an item, for the caps. */
@@ -46,20 +48,20 @@ const MAX_BYTES = 1_000_000;
 const MAX_LANE_ITEMS = 128;
 /** Fewer wait for the call that is in flight: a call of their own would cost more than it gains. */
 const MIN_EXTRA_LANE_ITEMS = 32;
-const FIRST_RETRY_MS = 20;
-const MAX_RETRY_MS = 2_000;
 const AGAIN_MS = 10;
 
 export class Batcher<I, O> {
   private readonly options: BatcherOptions<I, O>;
   private queue: Entry<I, O>[] = [];
   private readonly lanes: number;
-  /** Batches that the store has not answered. */
+  /** Batches whose first call is under way. */
   private readonly inFlight = new Set<readonly Entry<I, O>[]>();
   private scheduled = false;
   private stopped = false;
-  /** Of batches that are sent again. */
-  private readonly retryTimers = new Set<TimerHandle>();
+  private readonly retries: RetryLane<Entry<I, O>>;
+  /** While it runs, the lanes send nothing. */
+  private pause: TimerHandle | null = null;
+  private pauseMs = FIRST_RETRY_MS;
   /** To be sent again when `againTimer` rings. */
   private postponed: Entry<I, O>[] = [];
   private againTimer: TimerHandle | null = null;
@@ -68,6 +70,14 @@ export class Batcher<I, O> {
   constructor(options: BatcherOptions<I, O>) {
     this.options = options;
     this.lanes = options.lanes ?? 1;
+    this.retries = new RetryLane({
+      scheduler: options.scheduler,
+      send: (batch, ended) => this.call(batch, ended),
+      onFailed: (batch, error) =>
+        options.logger.warn(`${options.what} failed again (${batch.length} at once).`, { error }),
+      retryable: options.retryable,
+      drop: (batch, error) => this.drop(batch, error),
+    });
   }
 
   /** Queues an item. `done` is called once: with the store's answer, or with the error that made it hopeless. */
@@ -85,7 +95,8 @@ export class Batcher<I, O> {
 
   /** Whether nothing is queued, in flight or to be sent again. */
   get isIdle(): boolean {
-    return this.inFlight.size === 0 && this.queue.length === 0 && this.postponed.length === 0;
+    const isQueued = this.queue.length > 0 || this.postponed.length > 0;
+    return !isQueued && this.inFlight.size === 0 && this.retries.isEmpty;
   }
 
   /** Resolves when nothing is queued or in flight. */
@@ -96,7 +107,8 @@ export class Batcher<I, O> {
 
   /** Waits for no more answers: everything that is queued or in flight ends with the error, and may have been written. */
   end(error: Error): void {
-    const left = [...this.inFlight].flat().concat(this.queue, this.postponed);
+    const { queue, postponed, retries } = this;
+    const left = [...[...this.inFlight].flat(), ...retries.entries, ...queue, ...postponed];
     this.kill();
     for (const { done } of left) done(undefined, error);
   }
@@ -106,9 +118,10 @@ export class Batcher<I, O> {
     this.stopped = true;
     this.queue = [];
     this.postponed = [];
+    this.retries.kill();
     const { scheduler } = this.options;
-    for (const timer of this.retryTimers) scheduler.clearTimer(timer);
     if (this.againTimer !== null) scheduler.clearTimer(this.againTimer);
+    if (this.pause !== null) scheduler.clearTimer(this.pause);
   }
 
   private schedule(): void {
@@ -124,6 +137,7 @@ export class Batcher<I, O> {
 
   /** Whether what is queued may go out beside what is in flight. */
   private hasRoom(): boolean {
+    if (this.pause !== null) return false;
     if (this.inFlight.size === 0) return true;
     return this.inFlight.size < this.lanes && this.queue.length >= MIN_EXTRA_LANE_ITEMS;
   }
@@ -136,7 +150,10 @@ export class Batcher<I, O> {
       return;
     }
     this.inFlight.add(batch);
-    this.send(batch, FIRST_RETRY_MS);
+    this.call(batch, (failure) => {
+      this.inFlight.delete(batch);
+      if (failure !== null) this.failed(batch, failure.error);
+    });
     if (this.queue.length > 0) this.schedule();
   }
 
@@ -160,17 +177,23 @@ export class Batcher<I, O> {
     return this.queue.splice(0, count);
   }
 
-  private send(batch: readonly Entry<I, O>[], retryMs: number): void {
+  /** Calls the store: `ended` is told what was wrong, or null, before the answers are passed on. */
+  private call(batch: readonly Entry<I, O>[], ended: (failure: CallFailure | null) => void): void {
     const items = batch.map(({ item }) => item);
     this.options.send(items).then(
-      (results) => this.answer(batch, results),
-      (error: unknown) => this.failed(batch, error, retryMs),
+      (results) => {
+        if (this.stopped) return;
+        ended(null);
+        this.answer(batch, results);
+      },
+      (error: unknown) => {
+        if (!this.stopped) ended({ error });
+      },
     );
   }
 
   private answer(batch: readonly Entry<I, O>[], results: readonly (O | Again)[]): void {
-    if (this.stopped) return;
-    this.inFlight.delete(batch);
+    this.endPause();
     for (const [index, entry] of batch.entries()) {
       const result = results[index];
       if (result === AGAIN) this.postponed.push(entry);
@@ -190,24 +213,34 @@ export class Batcher<I, O> {
     }, AGAIN_MS);
   }
 
-  private failed(batch: readonly Entry<I, O>[], error: unknown, retryMs: number): void {
-    if (this.stopped) return;
-    const { what, logger, scheduler, retryable } = this.options;
-    if (!retryable(error)) {
-      this.inFlight.delete(batch);
-      for (const { done } of batch) done(undefined, error);
+  private failed(batch: readonly Entry<I, O>[], error: unknown): void {
+    const { what, logger, retryable } = this.options;
+    if (retryable(error)) {
+      logger.warn(`${what} failed (${batch.length} at once); trying again.`, { error });
+      this.retries.add(batch, error);
+      this.startPause();
+    } else this.drop(batch, error);
+  }
+
+  private drop(batch: readonly Entry<I, O>[], error: unknown): void {
+    for (const { done } of batch) done(undefined, error);
+    this.flushNext();
+  }
+
+  private startPause(): void {
+    if (this.pause !== null) return;
+    this.pause = this.options.scheduler.setTimer(() => {
+      this.pause = null;
       this.flushNext();
-      return;
-    }
-    logger.warn(`Writing ${batch.length} ${what} failed; trying again in ${retryMs} ms.`, {
-      error,
-    });
-    const timer = scheduler.setTimer(() => {
-      this.retryTimers.delete(timer);
-      if (retryable(error)) this.send(batch, Math.min(retryMs * 2, MAX_RETRY_MS));
-      else this.failed(batch, error, retryMs);
-    }, retryMs);
-    this.retryTimers.add(timer);
+    }, this.pauseMs);
+    this.pauseMs = Math.min(this.pauseMs * 2, MAX_RETRY_MS);
+  }
+
+  private endPause(): void {
+    this.pauseMs = FIRST_RETRY_MS;
+    if (this.pause === null) return;
+    this.options.scheduler.clearTimer(this.pause);
+    this.pause = null;
   }
 
   private flushNext(): void {
