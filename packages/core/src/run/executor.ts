@@ -13,18 +13,20 @@ import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
 import { startTimer, within } from '../remote/watchdog.js';
-import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
+import type { Coroutine } from '../replay/coroutine.js';
 import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
-import type { ClaimResult, CommitEnd, HistoryRequest, StateStore } from '../store/state-store.js';
+import type { ClaimResult, CommitEnd, StateStore } from '../store/state-store.js';
 import { runIn } from '../workflow/place.js';
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
 import type { BoundBody, ExecutionHost } from './execution-host.js';
 import { guardAgainstForeignCalls } from './foreign-guard.js';
+import { ForeignWarnings } from './foreign-warnings.js';
 import { LocalStepRunner } from './local-step.js';
 import { RunExecution } from './run-execution.js';
+import { RunReader } from './run-reader.js';
 import { RunTable } from './run-table.js';
 import { tolerateEarlyRejections } from './unhandled-rejections.js';
 
@@ -51,9 +53,6 @@ export const MAX_FLUSH_MS = 4_000;
 const MIN_HAND_BACK_MS = 2_000;
 const HAND_BACK_PAUSE_MS = 100;
 
-/** Lines that are warned of; more say nothing new. */
-const MAX_WARNINGS = 100;
-
 export class Executor {
   readonly lease: WorkerLease;
   private readonly options: ExecutorOptions;
@@ -64,10 +63,10 @@ export class Executor {
   private readonly localSteps: LocalStepRunner;
   private readonly transactions: LocalStepRunner;
   private readonly host: ExecutionHost;
+  private readonly reader: RunReader;
+  private readonly foreign: ForeignWarnings;
   /** Runs that were woken before the answer to their creation came. */
   private readonly wokenEarly = new Set<string>();
-  private readonly pauses = new Set<() => void>();
-  private readonly warnedOf = new Set<string>();
   /** What the process does for workflow code while this engine runs. */
   private guards: (() => void)[] = [];
   private draining = false;
@@ -120,14 +119,15 @@ export class Executor {
         options.hintOthers();
       },
     });
+    this.reader = new RunReader({ store, runtime, worker: () => this.lease.worker });
+    this.foreign = new ForeignWarnings(runtime.logger);
     this.host = this.createHost();
     this.table = new RunTable({
       runtime,
       residentIdleMs: worker.residentIdleMs,
       residentCount: worker.residentCount,
       create: (run) => new RunExecution(this.host, run),
-      loadTogether: (runs) => this.loadTogether(runs),
-      load: (run) => this.load(run),
+      load: (run, done) => this.reader.history(run, done),
     });
   }
 
@@ -215,7 +215,7 @@ export class Executor {
     this.stopped = true;
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
-    this.endPauses();
+    this.reader.stop();
     this.endGuards();
     const handBackMs = Math.max(flushMs, MIN_HAND_BACK_MS);
     await within(runtime, handBackMs, this.handBack(handBackMs));
@@ -252,7 +252,7 @@ export class Executor {
 
   kill(): void {
     this.endGuards();
-    this.endPauses();
+    this.reader.stop();
     this.stopped = true;
     this.draining = true;
     this.claims.stop();
@@ -309,67 +309,13 @@ export class Executor {
   private async receive(runIds: readonly string[]): Promise<void> {
     if (runIds.length === 0) return;
     for (const id of runIds) if (this.options.isStarting(id)) this.wokenEarly.add(id);
-    const arrivals = await this.persist('reading arrivals', () =>
-      this.options.store.receive(runIds),
-    );
+    const arrivals = await this.reader.arrivals(runIds);
     for (const [runId, list] of arrivals ?? []) this.table.get(runId)?.receive(list);
-  }
-
-  private async loadTogether(
-    runs: readonly RunRecord[],
-  ): Promise<readonly (readonly HistoryEvent[])[] | null> {
-    const { store, settings } = this.options;
-    try {
-      const histories = await store.history(runs.map(wholeHistory));
-      return this.stopped ? null : histories;
-    } catch (error) {
-      settings.runtime.logger.warn('Reading histories failed; reading them one by one.', { error });
-      return null;
-    }
-  }
-
-  private async load(run: RunRecord): Promise<readonly HistoryEvent[] | null> {
-    const { store } = this.options;
-    const found = await this.persist('reading history', () => store.history([wholeHistory(run)]));
-    return found?.[0] ?? null;
-  }
-
-  /** Reads until it succeeds; null when the lease has gone meanwhile, and with it every run it was for. */
-  private async persist<T>(what: string, read: () => Promise<T>): Promise<T | null> {
-    const { runtime } = this.options.settings;
-    const { worker } = this.lease;
-    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
-      if (this.stopped || this.lease.worker !== worker) return null;
-      try {
-        const found = await read();
-        return this.stopped || this.lease.worker !== worker ? null : found;
-      } catch (error) {
-        runtime.logger.warn(`${what} failed; trying again in ${pauseMs} ms.`, { error });
-      }
-      await this.pause(pauseMs);
-    }
-  }
-
-  /** Never ends if the process stops meanwhile. */
-  private pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.stopped) return;
-      const stopTimer = startTimer(this.options.settings.runtime, delayMs, () => {
-        this.pauses.delete(stopTimer);
-        resolve();
-      });
-      this.pauses.add(stopTimer);
-    });
   }
 
   private endGuards(): void {
     for (const end of this.guards) end();
     this.guards = [];
-  }
-
-  private endPauses(): void {
-    for (const stopTimer of this.pauses) stopTimer();
-    this.pauses.clear();
   }
 
   private loseEverything(): void {
@@ -399,7 +345,7 @@ export class Executor {
       bodyOf: (run, coroutine) => this.bodyOf(run, coroutine),
       transact: (request, gate) => this.options.store.transaction(request, gate),
       commit: (turn, done) => turns.add(turn, done),
-      reload: (run, done) => void this.reload(run, done),
+      reload: (run, done) => this.reload(run, done),
       startTimer: (at, onDue) => this.startTimerAt(at, onDue),
       mayStartSteps: () => this.mayStartSteps(),
       onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
@@ -412,7 +358,7 @@ export class Executor {
         this.table.onClosed(execution);
         this.claims.capacityFreed();
       },
-      onForeignCall: (run, call) => this.warnOfForeignCall(run, call),
+      onForeignCall: (run, call) => this.foreign.warn(run, call),
       onBlocked: (run, error) =>
         runtime.logger.error(error.message, { runId: run.id, workflow: run.workflow }),
     };
@@ -442,28 +388,14 @@ export class Executor {
     this.options.onCommitted(run, turn);
   }
 
-  private async reload(
+  private reload(
     run: RunRecord,
     done: (history: readonly HistoryEvent[], arrivals: readonly Arrival[]) => void,
-  ): Promise<void> {
-    const history = await this.load(run);
-    const arrivals = await this.persist('reading arrivals', () =>
-      this.options.store.receive([run.id]),
-    );
-    if (history !== null && arrivals !== null) done(history, arrivals.get(run.id) ?? []);
-  }
-
-  /** Once per line: a workflow that runs often must not fill the log. */
-  private warnOfForeignCall(run: RunRecord, { type, site, after }: ForeignCall): void {
-    const key = `${run.workflow}@${run.version} ${type} ${site}`;
-    if (this.warnedOf.has(key) || this.warnedOf.size >= MAX_WARNINGS) return;
-    this.warnedOf.add(key);
-    const where = site === null ? '' : ` at ${site}`;
-    this.options.settings.runtime.logger.warn(
-      `Workflow '${run.workflow}' starts a ${type}${where}, after ${after}, outside a step: it will not replay. ` +
-        'Put it into ctx.step().',
-      { runId: run.id },
-    );
+  ): void {
+    this.reader.history(run, async (history) => {
+      const arrivals = await this.reader.arrivals([run.id]);
+      if (arrivals !== null) done(history, arrivals.get(run.id) ?? []);
+    });
   }
 
   private bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody {
@@ -490,8 +422,4 @@ export class Executor {
       return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
     }
   }
-}
-
-function wholeHistory({ id, branch }: RunRecord): HistoryRequest {
-  return { runId: id, branch, after: 0 };
 }

@@ -15,12 +15,8 @@ export interface RunTableOptions {
   readonly residentIdleMs: number;
   readonly residentCount: number;
   readonly create: (run: RunRecord) => RunExecution;
-  /** Reads histories of owned runs in one call, once; null if that fails. */
-  readonly loadTogether: (
-    runs: readonly RunRecord[],
-  ) => Promise<readonly (readonly HistoryEvent[])[] | null>;
-  /** Reads the history of an owned run until it has it; null if the process has lost the run meanwhile. */
-  readonly load: (run: RunRecord) => Promise<readonly HistoryEvent[] | null>;
+  /** Reads the history of an owned run until it has it; says nothing if the process has lost the run meanwhile. */
+  readonly load: (run: RunRecord, done: (history: readonly HistoryEvent[]) => void) => void;
 }
 
 export class RunTable {
@@ -62,7 +58,7 @@ export class RunTable {
   adopt(claimed: readonly ClaimedRun[], now: number, first = true): void {
     const fresh: ClaimedRun[] = [];
     for (const item of claimed) if (!this.adoptKnown(item, now)) fresh.push(item);
-    if (fresh.length > 0) void this.loadAndBegin(fresh, now, first);
+    if (fresh.length > 0) this.loadAndBegin(fresh, now, first);
   }
 
   /** From here on, runs that come or go are remembered: a list of owned runs that was asked for now is old for them. */
@@ -150,37 +146,18 @@ export class RunTable {
     return true;
   }
 
-  private async loadAndBegin(
-    items: readonly ClaimedRun[],
-    now: number,
-    first: boolean,
-  ): Promise<void> {
+  private loadAndBegin(items: readonly ClaimedRun[], now: number, first: boolean): void {
     const created = items.map(({ run, arrivals }) => {
       const execution = this.options.create(run);
       this.executions.set(run.id, execution);
       return { run, arrivals, execution };
     });
-    const isNew = (run: RunRecord) => first && run.epoch <= 1;
-    const known = created.filter(({ run }) => !isNew(run));
     for (const { run, arrivals, execution } of created) {
-      if (isNew(run)) this.begin(execution, [], arrivals, now);
+      const begin = (history: readonly HistoryEvent[]) =>
+        this.begin(execution, history, arrivals, now);
+      if (first && run.epoch <= 1) begin([]);
+      else this.options.load(run, begin);
     }
-    if (known.length === 0) return;
-    const histories = await this.options.loadTogether(known.map(({ run }) => run));
-    for (const [index, { run, arrivals, execution }] of known.entries()) {
-      const history = histories?.[index];
-      if (history !== undefined) this.begin(execution, history, arrivals, now);
-      // One history that cannot be read must not keep the others waiting.
-      else void this.loadAlone(run, (alone) => this.begin(execution, alone, arrivals, now));
-    }
-  }
-
-  private async loadAlone(
-    run: RunRecord,
-    begin: (history: readonly HistoryEvent[]) => void,
-  ): Promise<void> {
-    const history = await this.options.load(run);
-    if (history !== null) begin(history);
   }
 
   private begin(
