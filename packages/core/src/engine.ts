@@ -356,7 +356,7 @@ export class DurableEngine implements DurableClient {
       turns: this.turns,
       dispatcher: () => this.dispatcher,
       startsUnderWay: () => this.starter.claimedUnderWay,
-      isStarting: (runId) => this.starter.isStarting(runId),
+      isStarting: (runId, seed) => this.starter.isStarting(runId, seed),
       onCommitted: (run, turn) => this.onCommitted(run, turn),
       hintOthers: () => this.hints.send(),
     });

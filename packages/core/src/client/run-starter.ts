@@ -67,8 +67,8 @@ export interface RunStarterOptions {
 
 export class RunStarter {
   private readonly options: RunStarterOptions;
-  /** Runs whose creation has no answer yet. */
-  private readonly underWay = new Map<string, Start>();
+  /** Starts without an answer, by run id: several of one id may be under way, and any of them may be the one that creates. */
+  private readonly underWay = new Map<string, Set<Start>>();
 
   constructor(options: RunStarterOptions) {
     this.options = options;
@@ -120,15 +120,23 @@ export class RunStarter {
     return answers instanceof Promise ? answers.then(toResult) : Promise.resolve(toResult(answers));
   }
 
-  /** Whether the run is being created: its answer will say who owns it, and only then may it be taken in. */
-  isStarting(runId: string): boolean {
-    return this.underWay.has(runId);
+  /**
+   * Whether the run is being created: the answer will say who owns it, and only then may it be taken in.
+   *
+   * @param seed of the run that is there; absent = any of that id
+   */
+  isStarting(runId: string, seed?: string): boolean {
+    const starts = this.underWay.get(runId);
+    if (starts === undefined || seed === undefined) return starts !== undefined;
+    return [...starts].some(({ run }) => run.seed === seed);
   }
 
   /** Runs that are being created for this process to execute at once. */
   get claimedUnderWay(): number {
     let count = 0;
-    for (const { claim } of this.underWay.values()) if (claim !== null) count += 1;
+    for (const starts of this.underWay.values()) {
+      for (const { claim } of starts) if (claim !== null) count += 1;
+    }
     return count;
   }
 
@@ -138,13 +146,15 @@ export class RunStarter {
 
   private async submit(start: Start): Promise<CreateOutcome> {
     const { id } = start.run;
-    this.underWay.set(id, start);
+    const sameId = this.underWay.get(id) ?? new Set();
+    this.underWay.set(id, sameId.add(start));
     try {
       const answer = await this.options.starts.submit(start);
       if (answer.outcome !== 'busy' || isOverdue(start, this.now())) return answer;
       return await this.options.heldStarts.submit(start);
     } finally {
-      this.underWay.delete(id);
+      sameId.delete(start);
+      if (sameId.size === 0) this.underWay.delete(id);
     }
   }
 

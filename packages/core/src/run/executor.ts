@@ -40,8 +40,8 @@ export interface ExecutorOptions {
   readonly dispatcher: () => Dispatcher | null;
   /** Runs that are being created to be executed here. */
   readonly startsUnderWay: () => number;
-  /** Whether the run is being created by this process, and its answer is still to come. */
-  readonly isStarting: (runId: string) => boolean;
+  /** Whether the run is being created by this process, and its answer is still to come. Without a seed, any of that id. */
+  readonly isStarting: (runId: string, seed?: string) => boolean;
   readonly onCommitted: (run: RunRecord, turn: Turn) => void;
   /** There is work that this process does not take. */
   readonly hintOthers: () => void;
@@ -286,7 +286,9 @@ export class Executor {
 
   private onClaimed(result: ClaimResult): void {
     const { claimed, wakes, owned, now } = result;
-    const strangers = this.table.endResync(owned).filter(({ id }) => !this.options.isStarting(id));
+    const strangers = this.table
+      .endResync(owned)
+      .filter(({ id, seed }) => !this.options.isStarting(id, seed));
     this.table.adopt(claimed, now);
     const known = owned.filter(({ id }) => this.holds(id)).map(({ id }) => id);
     void this.receive([...new Set([...wakes, ...known])]);
