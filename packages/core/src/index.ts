@@ -75,6 +75,7 @@ export type {
   RemoteResult,
   SignalMessage,
 } from './model/message.js';
+export { branchOf } from './model/message.js';
 export type { RetryPolicy } from './model/retry.js';
 export type {
   ClosePolicy,

@@ -46,10 +46,24 @@ export interface Checkpoint {
  */
 export interface InboxMessage {
   readonly runId: string;
-  /** The branch it is for; null = whichever is current. A message for an older branch is dropped. */
+  /**
+   * The branch it is for; null = whichever is current when it is received, but for a cancel: that is for the one which is
+   * current when it is accepted (`branchOf`). A message for an older branch is dropped.
+   */
   readonly branch: number | null;
   readonly key: string;
   readonly body: InboxBody;
+}
+
+/**
+ * The branch under which a store keeps a message that the run accepts; null = for whichever is current. A cancel stops the
+ * branch that is at work when it is accepted, and none that a `retry` opens later.
+ */
+export function branchOf(
+  { branch, body }: InboxMessage,
+  run: { readonly branch: number },
+): number | null {
+  return branch === null && body.kind === 'cancel' ? run.branch : branch;
 }
 
 /** A signal as sent. */

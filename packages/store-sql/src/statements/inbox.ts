@@ -63,10 +63,10 @@ export const CLEAR_INBOX = remove('clearInbox', {
   where: `run_id = ? and ${ENDS_WITH_RUN}`,
 });
 
-/** `[run id, next branch]`. What is for whichever branch is current stays. */
+/** `[run id, next branch, another that stays]` */
 export const DELETE_BRANCH_INBOX = remove('deleteBranchInbox', {
   table: 'durable_inbox',
-  where: `run_id = ? and branch not in (${ANY_BRANCH}, ?)`,
+  where: 'run_id = ? and branch not in (?, ?)',
 });
 
 /** `[run id, branch, key]`. Locked: a snapshot of the transaction could hide what others have put there. */

@@ -1,4 +1,9 @@
-import type { DeliverResult, InboxMessage, RunOutcome } from '@dudousxd/nestjs-durable-core';
+import {
+  branchOf,
+  type DeliverResult,
+  type InboxMessage,
+  type RunOutcome,
+} from '@dudousxd/nestjs-durable-core';
 import { firstOfEach, insertNew, lockRows, type Script } from '../sql/script.js';
 import { ANY_BRANCH, INSERT_MESSAGE } from '../statements/inbox.js';
 import { GET_HEAD, LOCK_RUN, type RunHead } from '../statements/runs.js';
@@ -37,7 +42,7 @@ export function* deliverAll(
   });
   const isNew = yield* insertNew(
     INSERT_MESSAGE,
-    sent.map(({ message }) => messageParams(message, now)),
+    sent.map(({ message, head }) => messageParams(message, head, now)),
   );
   yield* wakeHeads(
     now,
@@ -51,15 +56,15 @@ export function* deliverAll(
 }
 
 /**
- * The runs as they are. One that is blocked is not woken: it is locked, so that whoever puts it back to work either has
- * done so or finds what is delivered now.
+ * The runs as they are. One that `retry` can put back to work is locked, so that whoever does so either has done so or
+ * finds what happens here: a message to a blocked run, or the end of a child that a failed run is not told of.
  */
 function* headsOf(runIds: readonly string[]): Script<readonly (RunHead | undefined)[]> {
   const params = runIds.map((id) => [id]);
   const heads = yield* firstOfEach(GET_HEAD, params);
-  const blocked = heads.flatMap((head) => (head?.status === 'blocked' ? [head.id] : []));
-  if (blocked.length === 0) return heads;
-  const ids = [...new Set(blocked)].sort();
+  const retryable = heads.flatMap((head) => (head && isRetryable(head) ? [head.id] : []));
+  if (retryable.length === 0) return heads;
+  const ids = [...new Set(retryable)].sort();
   yield* lockRows(
     LOCK_RUN,
     ids.map((id) => [id]),
@@ -67,13 +72,18 @@ function* headsOf(runIds: readonly string[]): Script<readonly (RunHead | undefin
   return yield* firstOfEach(GET_HEAD, params);
 }
 
+function isRetryable({ status }: RunHead): boolean {
+  return status === 'blocked' || status === 'failed';
+}
+
 function takes({ status, branch }: RunHead, message: InboxMessage): boolean {
   if (!isWakeable(status) && status !== 'blocked') return false;
   return message.branch === null || message.branch === branch;
 }
 
-function messageParams({ runId, branch, key, body }: InboxMessage, now: number) {
-  return [runId, branch ?? ANY_BRANCH, key, JSON.stringify(body), now];
+function messageParams(message: InboxMessage, head: RunHead, now: number) {
+  const { runId, key, body } = message;
+  return [runId, branchOf(message, head) ?? ANY_BRANCH, key, JSON.stringify(body), now];
 }
 
 /** Inbox key of a child's end, or of the refusal to start it. */

@@ -9,6 +9,7 @@ import {
 import { change, first, rows, type Script } from '../sql/script.js';
 import { DELETE_HISTORY, INSERT_HISTORY } from '../statements/history.js';
 import {
+  ANY_BRANCH,
   CHECKPOINTS,
   DELETE_BRANCH_INBOX,
   DELETE_INBOX,
@@ -74,7 +75,10 @@ export function* retry(request: RetryRequest): Script<VerbOutcome> {
 function* leaveBranch(tx: Transition, run: RunHead, woken: Woken): Script<void> {
   yield* closeWaits(tx, [{ run, woken }]);
   yield* change(DELETE_TASKS, [[run.id]]);
-  yield* change(DELETE_BRANCH_INBOX, [[run.id, run.branch + 1]]);
+  const next = run.branch + 1;
+  // A run that had ended was told nothing: what a sender has put there meanwhile is as old as the end.
+  const kept = isTerminal(run.status) ? next : ANY_BRANCH;
+  yield* change(DELETE_BRANCH_INBOX, [[run.id, next, kept]]);
 }
 
 /** Transactions that have committed and that the next branch asks for again must be found there. */

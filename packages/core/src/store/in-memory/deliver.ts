@@ -1,4 +1,4 @@
-import type { InboxMessage, SignalMessage } from '../../model/message.js';
+import { branchOf, type InboxMessage, type SignalMessage } from '../../model/message.js';
 import type { RunRecord } from '../../model/run.js';
 import { isTerminal } from '../../model/status.js';
 import type { DeliverResult, TaskResult } from '../state-store.js';
@@ -11,7 +11,8 @@ export function deliver(tx: Transition, message: InboxMessage): Outcome {
   const run = tx.tables.runs.get(message.runId);
   if (!run || isTerminal(run.status)) return 'ignored';
   if (message.branch !== null && message.branch !== run.branch) return 'ignored';
-  if (!tx.tables.inbox.insert(message, tx.now)) return 'duplicate';
+  const kept = { ...message, branch: branchOf(message, run) };
+  if (!tx.tables.inbox.insert(kept, tx.now)) return 'duplicate';
   tx.wake(run.id);
   return 'accepted';
 }

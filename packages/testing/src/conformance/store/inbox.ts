@@ -5,14 +5,16 @@ import { buildEvent, completed, failed, suspended } from './build.js';
 import { dumpStore } from './dump.js';
 import type { StoreTest } from './store-test.js';
 
+const CHILD_END: InboxBody = {
+  kind: 'child',
+  position: 3,
+  childRunId: 'c',
+  outcome: { status: 'failed', output: null, error: '"e"', reason: null },
+};
+
 const BODIES: readonly InboxBody[] = [
   { kind: 'cancel', reason: 'enough' },
-  {
-    kind: 'child',
-    position: 3,
-    childRunId: 'c',
-    outcome: { status: 'failed', output: null, error: '"e"', reason: null },
-  },
+  CHILD_END,
   {
     kind: 'remote',
     position: 4,
@@ -97,7 +99,7 @@ export function describeInbox(storeTest: StoreTest): void {
     storeTest('compares keys by run and branch', async (bench) => {
       const [a, b] = [await bench.create(), await bench.create()];
       const outcomes = [
-        await bench.sendCancel(a.id),
+        await bench.sendCancel(a.id, { body: CHILD_END }),
         await bench.sendCancel(b.id),
         await bench.sendCancel(a.id, { branch: 0 }),
         await bench.sendCancel(a.id, { branch: 0 }),
@@ -146,7 +148,8 @@ export function describeInbox(storeTest: StoreTest): void {
     storeTest('gives a new branch nothing that was meant for the old one', async (bench) => {
       const run = await bench.start();
       await bench.sendCancel(run.id, { branch: 0, key: 'old' });
-      await bench.sendCancel(run.id, { branch: null, key: 'any' });
+      await bench.sendCancel(run.id, { branch: null });
+      await bench.sendCancel(run.id, { branch: null, key: 'any', body: CHILD_END });
       const change = { to: 'blocked', reason: 'r', error: '"e"' } as const;
       await bench.commit(run, { events: [buildEvent(1)], change });
       const { id: runId, branch, epoch } = run;
