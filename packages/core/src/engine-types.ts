@@ -57,6 +57,11 @@ export interface EngineOptions {
   };
   /** Create and migrate the schema at boot. @default true */
   readonly autoSchema?: boolean;
+  /**
+   * How long `start` waits for a database that cannot be reached. Whatever else is wrong with it (credentials, a newer
+   * schema) fails at once. @default '30s'
+   */
+  readonly startTimeout?: Duration;
   /** How long `stop` waits for running steps. @default '10s' */
   readonly shutdownTimeout?: Duration;
   /** Record `file:line:column` of each operation. @default false */

@@ -31,6 +31,7 @@ import { within } from './remote/watchdog.js';
 import { Executor, MAX_FLUSH_MS } from './run/executor.js';
 import { resolveSettings, type Settings } from './settings.js';
 import type { CommitEnd, CreateOutcome, DeliverResult, StateStore } from './store/state-store.js';
+import { untilReachable } from './store/until-reachable.js';
 import { warnOfSettings } from './store/warn-of-settings.js';
 import { InProcessTransport } from './transport/in-process.js';
 import type { Transport } from './transport/transport.js';
@@ -145,8 +146,18 @@ export class DurableEngine implements DurableClient {
   }
 
   private async boot(): Promise<void> {
-    await (this.settings.autoSchema ? this.store.migrate() : this.store.verifySchema());
-    const { codec, runtime, namespace } = this.settings;
+    const { codec, runtime, namespace, autoSchema, startTimeoutMs: limitMs } = this.settings;
+    const isOver = () => this.phase !== 'running';
+    const patience = {
+      store: this.store,
+      runtime,
+      limitMs,
+      since: runtime.clock.monotonic(),
+      isOver,
+    };
+    await untilReachable(patience, () =>
+      autoSchema ? this.store.migrate() : this.store.verifySchema(),
+    );
     await warnOfSettings(this.store, runtime.logger);
     if (this.executor !== null) {
       const { executor } = this;
@@ -158,7 +169,7 @@ export class DurableEngine implements DurableClient {
       const host = { codec, runtime, livenessMs };
       await this.transport.serve(handlers, this.executor.lease.worker, host);
       await this.dispatcher?.start();
-      await this.executor.start();
+      await this.executor.start(patience);
     }
     this.outbox.start();
     this.isBooted = true;

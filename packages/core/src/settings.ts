@@ -31,6 +31,7 @@ export interface Settings {
   readonly retry: ResolvedRetryPolicy;
   readonly codec: Codec;
   readonly autoSchema: boolean;
+  readonly startTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly captureSites: boolean;
   readonly detectForeignCalls: boolean;
@@ -56,6 +57,7 @@ export function resolveSettings(options: EngineOptions): Settings {
         ),
     }),
     autoSchema: options.autoSchema ?? true,
+    startTimeoutMs: duration(options.startTimeout, 30_000, 'startTimeout'),
     shutdownTimeoutMs: duration(options.shutdownTimeout, 10_000, 'shutdownTimeout'),
     captureSites: options.captureSites ?? false,
     detectForeignCalls: options.detectForeignCalls ?? process.env.NODE_ENV !== 'production',

@@ -18,6 +18,7 @@ import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
 import type { ClaimResult, CommitEnd, StateStore } from '../store/state-store.js';
+import { type Patience, untilReachable } from '../store/until-reachable.js';
 import { runIn } from '../workflow/place.js';
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
@@ -131,10 +132,11 @@ export class Executor {
     });
   }
 
-  async start(): Promise<void> {
+  /** @param patience with a database that is away when the worker is registered */
+  async start(patience: Patience): Promise<void> {
     this.guards.push(tolerateEarlyRejections());
     if (this.options.settings.detectForeignCalls) this.guards.push(guardAgainstForeignCalls());
-    await this.lease.start();
+    await untilReachable(patience, () => this.lease.start());
     this.sweep.start();
     this.claims.start();
   }

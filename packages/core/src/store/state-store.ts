@@ -299,6 +299,11 @@ export interface StateStore {
   verifySchema(): Promise<void>;
   /** Looks once at what could make the database break the store's promises, or make it slow. Changes nothing. */
   checkSettings(): Promise<readonly SettingFinding[]>;
+  /**
+   * Whether a call has failed because the database could not be reached, or could not work: the same call may succeed
+   * later. Not so when it has refused who asks.
+   */
+  isUnavailable(error: unknown): boolean;
   /** Releases what the store itself opened; the user's own handle stays open. */
   close(): Promise<void>;
 

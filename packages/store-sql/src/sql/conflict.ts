@@ -27,7 +27,7 @@ export function conflictOf(error: unknown): Conflict | null {
   return null;
 }
 
-interface ErrorLike {
+export interface ErrorLike {
   readonly code?: unknown;
   readonly errno?: unknown;
 }
@@ -35,7 +35,8 @@ interface ErrorLike {
 /** Where ORMs keep the error of their driver. */
 const INNER = ['cause', 'driverError', 'previous', 'meta', 'driverAdapterError', 'originalError'];
 
-function chainOf(error: unknown): readonly ErrorLike[] {
+/** An error and whatever it wraps, as far as errors of databases are told by code and number. */
+export function chainOf(error: unknown): readonly ErrorLike[] {
   const chain: object[] = [];
   let level: readonly unknown[] = [error];
   for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth += 1) {

@@ -44,6 +44,7 @@ import { examine } from '../doctor/doctor.js';
 import type { DoctorOptions, DoctorReport } from '../doctor/report.js';
 import { migrateSchema, verifySchema } from '../schema/migrate.js';
 import { checkSettings } from '../settings/check-settings.js';
+import { isDenied } from '../sql/denied.js';
 import type { SqlExecutor } from '../sql/executor.js';
 import type { OrmTransactions } from '../sql/orm-transactions.js';
 import { claim, claimNothing } from './claim.js';
@@ -106,6 +107,12 @@ export class SqlStateStore implements StateStore {
 
   onHint(listener: HintListener): () => void {
     return this.#executor.hints.listen(listener);
+  }
+
+  isUnavailable(error: unknown): boolean {
+    // A file is there, or it is not.
+    if (this.#executor.dialect.name === 'sqlite' || isDenied(error)) return false;
+    return this.#executor.classify(error) === 'unavailable';
   }
 
   close(): Promise<void> {

@@ -79,6 +79,11 @@ export class InMemoryStateStore implements StateStore {
     return [];
   }
 
+  /** It is always there. */
+  isUnavailable(_error: unknown): boolean {
+    return false;
+  }
+
   async close(): Promise<void> {}
 
   async hint(namespace: string): Promise<void> {
