@@ -24,7 +24,12 @@ interface Look {
   readonly name: string | null;
 }
 
-/** Per connection: an application may set one up otherwise than another, and a proxy lead them to different servers. */
+/**
+ * Per connection: an application may set one up otherwise than another, and a proxy lead them to different servers. Only
+ * what a live connection keeps: the server behind it, and its largest packet, which a session cannot change. The character
+ * set is the one that the driver has connected with, and so encodes by; what the application sets later is put right for
+ * each transaction (`session-settings.ts`). A `USE` of another database on a connection of the pool is not noticed.
+ */
 const known = new WeakMap<object, Server>();
 
 /** @throws UnsupportedHandleError for a session that would change our texts, or has no database */

@@ -10,6 +10,8 @@ import type { MySqlDialect } from '../dialect/mysql.js';
  * - `sql_select_limit` would cut answers, `sql_safe_updates` refuse updates.
  * - `unique_checks`: without them InnoDB may take a second row of a unique key.
  * - `completion_type`: a COMMIT ends the transaction, and begins no other one.
+ * - `character_set_client`, `collation_connection`, `character_set_results`: whatever SET NAMES the application has sent,
+ *   our texts arrive as the driver encodes them (see `server.ts`).
  */
 const VARIABLES = [
   'sql_mode',
@@ -18,6 +20,9 @@ const VARIABLES = [
   'sql_safe_updates',
   'unique_checks',
   'completion_type',
+  'character_set_client',
+  'collation_connection',
+  'character_set_results',
 ] as const;
 
 const SAVED = VARIABLES.map((name) => `@durable_${name} = @@${name}`).join(', ');
@@ -53,7 +58,8 @@ export function setSession(
   return (
     `set ${SAVED}, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', ` +
     `innodb_lock_wait_timeout = ${seconds}, sql_select_limit = 18446744073709551615, sql_safe_updates = 0, ` +
-    'unique_checks = 1, completion_type = 0, ' +
+    'unique_checks = 1, completion_type = 0, character_set_client = utf8mb4, ' +
+    "collation_connection = 'utf8mb4_general_ci', character_set_results = utf8mb4, " +
     `@@${family.isolation} = '${isolation}'`
   );
 }

@@ -16,7 +16,8 @@ const SETTINGS =
   'select @@session.sql_mode as mode, @@session.innodb_lock_wait_timeout as lock_wait, ' +
   '@@session.sql_select_limit as select_limit, @@session.sql_safe_updates as safe_updates, ' +
   '@@session.unique_checks as unique_checks, @@session.completion_type as completion_type, ' +
-  '@@session.autocommit as autocommit';
+  '@@session.autocommit as autocommit, @@character_set_client as client, ' +
+  '@@collation_connection as literals, @@character_set_results as results';
 
 /** What applications do to their sessions; each of these would break statements or change texts. */
 const HOSTILE =
@@ -110,6 +111,21 @@ export function describeSessions(server: string, dialect: MySqlDialect): void {
       expect(before).toMatchObject([{ lock_wait: 77, select_limit: 1 }]);
       await useWith(hostile);
       await hostile.close();
+      const [after] = await pool.promise().query(SETTINGS);
+      expect(after).toEqual(before);
+    });
+
+    test('keep texts whole, and are left as they were, though the application has changed their character set since', async () => {
+      const pool = database.openPool({ connectionLimit: 1 });
+      const stores = storeOn(new MySqlExecutor({ pool }));
+      await useWith(stores);
+      await pool.promise().query("set names 'latin1' collate 'latin1_german1_ci'");
+      const [before] = await pool.promise().query(SETTINGS);
+      expect(before).toMatchObject([{ client: 'latin1', literals: 'latin1_german1_ci' }]);
+      await useWith(stores);
+      // Only who reads by other settings sees what was really stored.
+      expect((await store.getRun(`wild-${count}`))?.input).toBe(WILD);
+      await stores.close();
       const [after] = await pool.promise().query(SETTINGS);
       expect(after).toEqual(before);
     });
