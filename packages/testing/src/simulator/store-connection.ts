@@ -14,15 +14,15 @@ import type {
   Turn,
 } from '@dudousxd/nestjs-durable-core';
 import type { Agenda, AgendaEvent, EventOwner } from './agenda.js';
-import { type FaultPlan, InjectedStoreError, type StoreFault } from './faults.js';
+import { type FaultPlan, InjectedStoreError, isInjected, type StoreFault } from './faults.js';
 import type { HintBoard } from './hint-board.js';
 import type { Observer } from './observer.js';
 import { hash32, hashUnit } from './random.js';
 
-/** Hints and settings are no calls to the database. */
+/** Hints, settings and judgements of errors are no calls to the database. */
 type Method = Exclude<
   keyof StateStore,
-  'name' | 'capabilities' | 'hint' | 'onHint' | 'checkSettings'
+  'name' | 'capabilities' | 'hint' | 'onHint' | 'checkSettings' | 'isUnavailable'
 >;
 
 const METHODS: readonly Method[] = [
@@ -126,6 +126,7 @@ export class StoreConnection {
     const port: Record<string, unknown> = { name, capabilities };
     for (const method of METHODS) port[method] = (...args: unknown[]) => this.call(method, args);
     port.checkSettings = async () => [];
+    port.isUnavailable = isInjected;
     port.hint = async (namespace: string) => this.hint(namespace);
     port.onHint = (listener: HintListener) =>
       options.hints.listen(options.caller, (namespace) => {
