@@ -73,6 +73,11 @@ function* putDown(
 /**
  * What has become of a checkpoint whose COMMIT had no answer; null = it was rolled back. Waits for the transaction that
  * wrote it: that holds the run's row until it has ended.
+ *
+ * History need not be asked. While the owner is the same, only a turn of that owner consumes the checkpoint, and that turn
+ * records the outcome (T1): the execution that made it has got the outcome by another way, waits for this attempt no more,
+ * and takes no notice of its end. Nor does a null then run the body again: that needs an error by which the database says
+ * that it has rolled back, and after such an answer to COMMIT there never was a checkpoint.
  */
 export function* findCheckpoint(request: TransactionRequest): Script<Written | null> {
   const { runId, branch, worker, epoch, position } = request;
