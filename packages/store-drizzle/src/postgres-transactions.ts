@@ -3,6 +3,7 @@
  * one whose state nobody knows goes back to be thrown away, and not to whoever asks next.
  */
 import {
+  BodyClient,
   lendClient,
   type MaybePromise,
   NotATransactionError,
@@ -13,13 +14,13 @@ import {
   type ScriptRunner,
   sendOver,
 } from '@dudousxd/nestjs-durable-store-sql';
-import { BodyClient } from './body-client.js';
 import { receivedInsteadOf, sessionClientOf, sessionOn } from './transaction-handle.js';
 
 export class PostgresTransactions implements OrmTransactions {
   readonly #db: object;
   readonly #pool: PgPool;
   readonly #now: (() => number) | undefined;
+  readonly #bodies = new WeakMap<PgConnection, BodyClient>();
 
   /** @param now see `ConnectionOptions` */
   constructor(db: object, pool: PgPool, now: (() => number) | undefined) {
@@ -30,42 +31,32 @@ export class PostgresTransactions implements OrmTransactions {
 
   async begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
     const client = await lendClient(this.#pool);
-    const guarded = new BodyClient(client);
-    let workError: unknown;
+    const body = new BodyClient(client);
+    const { guard, guarded } = body;
+    this.#bodies.set(guarded, body);
+    let isKnown = false;
     try {
-      const result = await sessionOn(this.#db, guarded).transaction(async (tx): Promise<T> => {
-        try {
-          return await work(tx);
-        } catch (error) {
-          workError = error;
-          throw error;
-        }
-      });
-      guarded.close();
-      client.release();
+      const result = await sessionOn(this.#db, guarded).transaction((tx) =>
+        guard.run(() => work(tx)),
+      );
+      isKnown = true;
       return result;
     } catch (error) {
-      guarded.close();
-      // Any other error than the work's own comes from COMMIT, or from a ROLLBACK that failed.
-      if (error !== undefined && error === workError) client.release();
-      else client.release(true);
+      isKnown = guard.isOfWork(error);
       throw error;
+    } finally {
+      guard.close();
+      client.release(!isKnown);
     }
   }
 
   seal(tx: unknown, transaction: string): ScriptRunner {
-    const client = clientOf(tx);
-    if (!(client instanceof BodyClient)) return this.runnerOf(tx);
-    client.seal(transaction);
-    return this.#runnerOn(client.native);
+    const body = this.#bodies.get(clientOf(tx));
+    return body ? body.seal(transaction, this.#now) : this.runnerOf(tx);
   }
 
   runnerOf(tx: unknown): ScriptRunner {
-    return this.#runnerOn(clientOf(tx));
-  }
-
-  #runnerOn(client: PgConnection): ScriptRunner {
-    const send = sendOver(client);
+    const send = sendOver(clientOf(tx));
     return { run: (script) => new PostgresSession({ send, now: this.#now }).run(script()) };
   }
 }

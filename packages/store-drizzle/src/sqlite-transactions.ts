@@ -6,7 +6,9 @@
  */
 import { InvalidArgumentError } from '@dudousxd/nestjs-durable-core';
 import {
+  BodyGuard,
   fileOf,
+  guardHandle,
   isSqliteDriver,
   type MaybePromise,
   NotATransactionError,
@@ -16,25 +18,26 @@ import {
   type SqliteDriver,
   SqliteSession,
 } from '@dudousxd/nestjs-durable-store-sql';
-import {
-  receivedInsteadOf,
-  type Session,
-  sessionClientOf,
-  sessionOf,
-  sessionOn,
-} from './transaction-handle.js';
+import { receivedInsteadOf, sessionClientOf, sessionOn } from './transaction-handle.js';
 
-/** A handle with Drizzle's session over it. */
+/** A handle for the transactions of `ctx.transaction`. */
 interface Handle {
   readonly driver: SqliteDriver;
-  readonly session: Session;
   readonly owned: boolean;
+}
+
+/** A transaction that `begin` has opened. */
+interface Body {
+  readonly guard: BodyGuard;
+  /** Below the handle that Drizzle has. */
+  readonly driver: SqliteDriver;
 }
 
 export class SqliteTransactions implements OrmTransactions {
   readonly #db: object;
   readonly #shared: SqliteDriver;
   readonly #now: (() => number) | undefined;
+  readonly #bodies = new WeakMap<SqliteDriver, Body>();
   readonly #scripts = new WeakMap<SqliteDriver, SqliteSession>();
   #handle: Handle | undefined;
 
@@ -46,20 +49,31 @@ export class SqliteTransactions implements OrmTransactions {
 
   /** All of it happens in this call, but for the answer. */
   async begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
-    const { driver, session } = this.#connected();
+    const { driver } = this.#connected();
     if (driver.inTransaction) throw new HandleInUseError();
-    return session.transaction((tx) => this.#requireDone(work(tx)), { behavior: 'immediate' });
+    const guard = new BodyGuard();
+    const guarded = guardHandle(driver, guard);
+    this.#bodies.set(guarded, { guard, driver });
+    try {
+      const session = sessionOn(this.#db, guarded);
+      return session.transaction((tx) => this.#requireDone(work(tx)), { behavior: 'immediate' });
+    } finally {
+      guard.close();
+    }
+  }
+
+  seal(tx: unknown, transaction: string): ScriptRunner {
+    const body = this.#bodies.get(Object(sessionClientOf(tx)));
+    if (!body) return this.runnerOf(tx);
+    body.guard.seal(transaction);
+    return this.#runnerOn(body.driver);
   }
 
   runnerOf(tx: unknown): ScriptRunner {
-    const driver = sessionClientOf(tx);
-    if (!isSqliteDriver(driver)) throw new NotATransactionError(receivedInsteadOf(tx));
-    if (!driver.open || !driver.inTransaction) {
-      const { todo } = receivedInsteadOf(tx);
-      throw new NotATransactionError({ received: 'one that has ended', todo });
-    }
-    const scripts = this.#scriptsOn(driver);
-    return { run: (script) => scripts.run(script()) };
+    const handle = openHandleOf(tx);
+    const body = this.#bodies.get(handle);
+    body?.guard.pass('');
+    return this.#runnerOn(body?.driver ?? handle);
   }
 
   /** Closes the handle that it has opened. */
@@ -90,18 +104,24 @@ export class SqliteTransactions implements OrmTransactions {
 
   #connect(): Handle {
     const file = fileOf(this.#shared);
-    if (file === '') return { driver: this.#shared, session: sessionOf(this.#db), owned: false };
-    const driver = openAgain(this.#shared, file);
-    return { driver, session: sessionOn(this.#db, driver), owned: true };
+    if (file === '') return { driver: this.#shared, owned: false };
+    return { driver: openAgain(this.#shared, file), owned: true };
   }
 
-  #scriptsOn(driver: SqliteDriver): SqliteSession {
-    const known = this.#scripts.get(driver);
-    if (known) return known;
-    const scripts = new SqliteSession(driver, this.#now);
+  #runnerOn(driver: SqliteDriver): ScriptRunner {
+    const scripts = this.#scripts.get(driver) ?? new SqliteSession(driver, this.#now);
     this.#scripts.set(driver, scripts);
-    return scripts;
+    return { run: (script) => scripts.run(script()) };
   }
+}
+
+/** @throws NotATransactionError for what is no open transaction of Drizzle */
+function openHandleOf(tx: unknown): SqliteDriver {
+  const handle = sessionClientOf(tx);
+  if (!isSqliteDriver(handle)) throw new NotATransactionError(receivedInsteadOf(tx));
+  if (handle.open && handle.inTransaction) return handle;
+  const { todo } = receivedInsteadOf(tx);
+  throw new NotATransactionError({ received: 'one that has ended', todo });
 }
 
 /** The only handle of a database in memory has a transaction open. Tried again as a locked database is. */

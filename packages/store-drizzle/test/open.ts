@@ -44,6 +44,7 @@ export const openPostgres: OpenPostgresOrm = async (place) => {
     root: db,
     synchronous: false,
     begin: (work) => db.transaction(async (tx) => work(tx)),
+    nest: (tx, work) => (tx as Tx).transaction((inner) => work(inner)),
     insert: async (tx, id) => {
       await (tx as Tx).insert(pgOrders).values({ id });
     },

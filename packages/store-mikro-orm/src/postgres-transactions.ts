@@ -3,8 +3,8 @@
  * and lent to a second driver of it: so one whose state nobody knows goes back to be thrown away. MikroORM itself would
  * keep it for ever, and the pool would have one client less.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import {
+  BodyClient,
   lendClient,
   type MaybePromise,
   type OrmTransactions,
@@ -15,6 +15,7 @@ import {
   plainTypes,
   type ScriptRunner,
 } from '@dudousxd/nestjs-durable-store-sql';
+import { createLoans, Loan } from './loan.js';
 import { SecondDriver } from './second-driver.js';
 import {
   hasEnded,
@@ -23,32 +24,7 @@ import {
   type TransactionalEntityManager,
 } from './transaction-handle.js';
 
-/** The client of a transaction that is about to begin. */
-class Loan {
-  readonly #client: PgClient;
-  readonly #release: PgClient['release'];
-  #isTaken = false;
-
-  constructor(client: PgClient) {
-    this.#client = client;
-    this.#release = client.release.bind(client);
-    // Kysely gives it back when its transaction has ended; here it is decided how.
-    client.release = () => undefined;
-  }
-
-  take(): PgClient | undefined {
-    if (this.#isTaken) return undefined;
-    this.#isTaken = true;
-    return this.#client;
-  }
-
-  /** @param isKnown whether no transaction is open on it */
-  end(isKnown: boolean): void {
-    this.#release(!isKnown);
-  }
-}
-
-const loans = new AsyncLocalStorage<Loan>();
+const loans = createLoans<PgClient>();
 
 /** Kysely wants a node for each statement; only its plugins look at it. */
 const RAW = { kind: 'RawNode', sqlFragments: [], parameters: [] };
@@ -57,6 +33,7 @@ export class PostgresTransactions implements OrmTransactions<TransactionalEntity
   readonly #em: TransactionalEntityManager;
   readonly #connect: () => Promise<PgPool>;
   readonly #now: (() => number) | undefined;
+  readonly #bodies = new WeakMap<TransactionalEntityManager, BodyClient>();
   #second: Promise<SecondDriver> | undefined;
 
   /**
@@ -76,24 +53,30 @@ export class PostgresTransactions implements OrmTransactions<TransactionalEntity
   async begin<T>(work: (tx: TransactionalEntityManager) => MaybePromise<T>): Promise<T> {
     const pool = await this.#connect();
     const em = (await this.#connected(pool)).fork(this.#em);
-    const loan = new Loan(await lendClient(pool));
+    const client = await lendClient(pool);
+    const body = new BodyClient(client);
     let kysely: KyselyTransaction | undefined;
-    let isKnown = false;
     try {
-      return await loans.run(loan, () =>
+      return await loans.run(new Loan(body.guarded), () =>
         em.transactional((tx) => {
           kysely = tx.getTransactionContext();
-          return Promise.resolve(work(tx));
+          this.#bodies.set(tx, body);
+          return body.guard.run(() => work(tx));
         }),
       );
     } finally {
-      isKnown = kysely !== undefined && hasEnded(kysely);
-      loan.end(isKnown);
+      body.guard.close();
+      const isKnown = kysely !== undefined && hasEnded(kysely);
+      client.release(!isKnown);
     }
   }
 
   flush(tx: TransactionalEntityManager): Promise<void> {
     return tx.flush();
+  }
+
+  seal(tx: TransactionalEntityManager, transaction: string): ScriptRunner {
+    return this.#bodies.get(tx)?.seal(transaction, this.#now) ?? this.runnerOf(tx);
   }
 
   runnerOf(tx: unknown): ScriptRunner {

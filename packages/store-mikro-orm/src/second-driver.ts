@@ -2,10 +2,24 @@
  * A second driver below the same MikroORM: its transactions have a connection of ours, and all else is the application's:
  * entities, filters, subscribers, settings.
  */
+import type { SqliteDriver } from '@dudousxd/nestjs-durable-store-sql';
 import type { TransactionalEntityManager } from './transaction-handle.js';
+
+/** Kysely's way to a database. */
+interface KyselyDialect {
+  createDriver(): KyselyDriver;
+}
+
+interface KyselyDriver {
+  init(): Promise<void>;
+  acquireConnection(options?: unknown): Promise<object>;
+}
+
+type DialectClass = new (config: { readonly database: SqliteDriver }) => KyselyDialect;
 
 /** MikroORM's `Connection`. */
 export interface MikroOrmConnection {
+  createKyselyDialect(options: object): KyselyDialect;
   connect(options: { readonly skipOnConnect: true }): Promise<void>;
   getNativeClient(): Promise<unknown>;
   close(force: true): Promise<void>;
@@ -18,9 +32,14 @@ interface Driver {
 
 type DriverClass = new (config: object) => Driver;
 
+/** A handle for the transaction that is about to begin; undefined for what has none of its own. */
+export type LendHandle = () => SqliteDriver | undefined;
+
 export class SecondDriver {
   readonly connection: MikroOrmConnection;
   readonly #driver: Driver;
+  /** By Kysely's connections. */
+  readonly #lent = new WeakMap<object, SqliteDriver>();
 
   private constructor(driver: Driver) {
     this.#driver = driver;
@@ -31,8 +50,13 @@ export class SecondDriver {
    * Connects, and makes no database, table or index.
    *
    * @param settings of the driver, beside the application's own
+   * @param lend on SQLite: in place of the one handle
    */
-  static async open(em: TransactionalEntityManager, settings: object): Promise<SecondDriver> {
+  static async open(
+    em: TransactionalEntityManager,
+    settings: object,
+    lend?: LendHandle,
+  ): Promise<SecondDriver> {
     const first = em.getDriver();
     const Driver = first.constructor as DriverClass;
     const driver = new Driver(em.config);
@@ -42,6 +66,7 @@ export class SecondDriver {
     const second = new SecondDriver(driver);
     const options = Reflect.get(second.connection, 'options') as { driverOptions?: unknown };
     options.driverOptions = { ...Object(options.driverOptions), ...settings };
+    if (lend) second.#lendHandles(lend);
     await second.connection.connect({ skipOnConnect: true });
     return second;
   }
@@ -65,5 +90,39 @@ export class SecondDriver {
 
   close(): Promise<void> {
     return this.connection.close(true);
+  }
+
+  /** The handle that was lent to a connection of Kysely's. */
+  async handleOf(connection: object): Promise<SqliteDriver | undefined> {
+    return this.#lent.get(connection);
+  }
+
+  /** Kysely has one connection on SQLite: here a transaction may have its own, over the handle that it is lent. */
+  #lendHandles(lend: LendHandle): void {
+    const { connection } = this;
+    const createDialect = connection.createKyselyDialect.bind(connection);
+    connection.createKyselyDialect = (options) => {
+      const dialect = createDialect(options);
+      const createDriver = dialect.createDriver.bind(dialect);
+      dialect.createDriver = () => {
+        const driver = createDriver();
+        const acquire = driver.acquireConnection.bind(driver);
+        driver.acquireConnection = async (limits) => {
+          const handle = lend();
+          return handle ? this.#connectionOver(handle, dialect) : acquire(limits);
+        };
+        return driver;
+      };
+      return dialect;
+    };
+  }
+
+  async #connectionOver(handle: SqliteDriver, like: KyselyDialect): Promise<object> {
+    const Dialect = like.constructor as DialectClass;
+    const driver = new Dialect({ database: handle }).createDriver();
+    await driver.init();
+    const connection = await driver.acquireConnection();
+    this.#lent.set(connection, handle);
+    return connection;
   }
 }

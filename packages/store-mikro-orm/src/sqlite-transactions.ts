@@ -3,7 +3,9 @@
  * which is opened at the first of them: while they take their time, the application's queries go on.
  */
 import {
+  BodyGuard,
   fileOf,
+  guardHandle,
   type MaybePromise,
   NotATransactionError,
   OneAtATime,
@@ -16,6 +18,7 @@ import {
   takeWriteLock,
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
+import { createLoans, Loan } from './loan.js';
 import { SecondDriver } from './second-driver.js';
 import {
   hasEnded,
@@ -23,6 +26,13 @@ import {
   requireOpen,
   type TransactionalEntityManager,
 } from './transaction-handle.js';
+
+const loans = createLoans<SqliteDriver>();
+
+interface Body {
+  readonly guard: BodyGuard;
+  readonly handle: SqliteDriver;
+}
 
 interface Second {
   readonly driver: SecondDriver;
@@ -35,6 +45,8 @@ export class SqliteTransactions implements OrmTransactions<TransactionalEntityMa
   readonly #now: (() => number) | undefined;
   readonly #line = new OneAtATime();
   readonly #scripts = new WeakMap<SqliteDriver, SqliteSession>();
+  /** Of the transactions that `begin` has opened, by their EntityManager. */
+  readonly #bodies = new WeakMap<TransactionalEntityManager, Body>();
   #second: Second | undefined;
   #isClosed = false;
 
@@ -60,16 +72,25 @@ export class SqliteTransactions implements OrmTransactions<TransactionalEntityMa
     return tx.flush();
   }
 
+  seal(tx: TransactionalEntityManager, transaction: string): ScriptRunner {
+    const body = this.#bodies.get(tx);
+    if (!body) return this.runnerOf(tx);
+    body.guard.seal(transaction);
+    return { run: (script) => this.#scriptsOn(body.handle).run(script()) };
+  }
+
   runnerOf(tx: unknown): ScriptRunner {
-    const { em } = requireOpen(tx, this.#em);
-    const second = this.#second;
+    const { em, kysely } = requireOpen(tx, this.#em);
+    const second = this.#second?.driver;
+    const find = second?.isBelow(em)
+      ? () => kysely.getExecutor().provideConnection((connection) => second.handleOf(connection))
+      : this.#connect;
     return {
       run: async (script) => {
-        const isOurs = second?.driver.isBelow(em) ?? false;
-        const handle = second && isOurs ? second.handle : await this.#connect();
+        const handle = await find();
         requireOpen(em, this.#em);
-        // Someone has ended it by hand.
-        if (!handle.open || !handle.inTransaction) throw new NotATransactionError(ENDED);
+        // Someone may have ended it by hand.
+        if (!handle?.open || !handle.inTransaction) throw new NotATransactionError(ENDED);
         return this.#scriptsOn(handle).run(script());
       },
     };
@@ -83,14 +104,19 @@ export class SqliteTransactions implements OrmTransactions<TransactionalEntityMa
 
   async #transaction<T>(work: (tx: TransactionalEntityManager) => MaybePromise<T>): Promise<T> {
     const { driver, handle } = await this.#connected();
+    const guard = new BodyGuard();
     let kysely: KyselyTransaction | undefined;
     try {
-      return await driver.fork(this.#em).transactional(async (tx) => {
-        kysely = tx.getTransactionContext();
-        takeWriteLock(handle);
-        return work(tx);
-      });
+      return await loans.run(new Loan(guardHandle(handle, guard)), () =>
+        driver.fork(this.#em).transactional((tx) => {
+          kysely = tx.getTransactionContext();
+          this.#bodies.set(tx, { guard, handle });
+          takeWriteLock(handle);
+          return guard.run(() => work(tx));
+        }),
+      );
     } finally {
+      guard.close();
       // Kysely keeps a connection on which COMMIT or ROLLBACK has failed, and so does SQLite with its locks.
       if (!kysely || !hasEnded(kysely)) await this.#closeSecond();
     }
@@ -131,7 +157,9 @@ async function openAgain(em: TransactionalEntityManager, shared: SqliteDriver): 
     const todo = 'Use a database file: ctx.transaction needs a second connection to the database.';
     throw new UnsupportedHandleError({ received: 'a database in memory', todo });
   }
-  const driver = await SecondDriver.open(em, { dbName, fileMustExist: true, timeout: 0 });
+  const driver = await SecondDriver.open(em, { dbName, fileMustExist: true, timeout: 0 }, () =>
+    loans.getStore()?.take(),
+  );
   try {
     const handle = (await driver.connection.getNativeClient()) as SqliteDriver;
     setUpAgain(shared, handle);

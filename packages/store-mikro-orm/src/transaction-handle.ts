@@ -15,6 +15,9 @@ export interface KyselyTransaction {
   readonly isCommitted: boolean;
   readonly isRolledBack: boolean;
   executeQuery(query: KyselyQuery): Promise<{ readonly rows: readonly unknown[] }>;
+  getExecutor(): {
+    provideConnection<T>(consumer: (connection: object) => Promise<T>): Promise<T>;
+  };
 }
 
 /** An `EntityManager` of MikroORM. */

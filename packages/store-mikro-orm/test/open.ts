@@ -64,11 +64,15 @@ export const openPostgres: OpenPostgresOrm = async ({ connectionString, ...drive
 
 function transactionsOf(
   orm: Pick<MikroORM, 'em'>,
-): Pick<Awaited<ReturnType<OpenPostgresOrm>>, 'root' | 'synchronous' | 'begin' | 'insert'> {
+): Pick<
+  Awaited<ReturnType<OpenPostgresOrm>>,
+  'root' | 'synchronous' | 'begin' | 'nest' | 'insert'
+> {
   return {
     root: orm.em,
     synchronous: false,
     begin: (work) => orm.em.fork().transactional(async (tx) => work(tx)),
+    nest: (tx, work) => (tx as EntityManager).transactional((inner) => work(inner)),
     insert: async (tx, id) => {
       await (tx as EntityManager).insert(Order, { id });
     },

@@ -9,6 +9,7 @@ import {
   type ScriptRunner,
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
+import { BodyClient } from './body-client.js';
 import type { PrismaClientLike, RawClient } from './client.js';
 import { SqliteTransactionSession } from './sqlite-transaction.js';
 import { requireTransaction } from './transaction-client.js';
@@ -24,6 +25,7 @@ export class SqliteTransactions implements OrmTransactions<RawClient> {
   readonly #client: PrismaClientLike | undefined;
   readonly #now: (() => number) | undefined;
   readonly #line = new OneAtATime();
+  readonly #bodies = new WeakMap<RawClient, BodyClient>();
 
   /**
    * @param client used for nothing else
@@ -36,7 +38,7 @@ export class SqliteTransactions implements OrmTransactions<RawClient> {
 
   async begin<T>(work: (tx: RawClient) => MaybePromise<T>): Promise<T> {
     const client = this.#client;
-    if (client !== undefined) return this.#line.run(() => transaction(client, work));
+    if (client !== undefined) return this.#line.run(() => this.#transaction(client, work));
     throw new UnsupportedHandleError({
       received: 'one PrismaClient on SQLite for ctx.transaction and for all else',
       todo:
@@ -45,30 +47,34 @@ export class SqliteTransactions implements OrmTransactions<RawClient> {
     });
   }
 
+  seal(tx: RawClient, transaction: string): ScriptRunner {
+    const body = this.#bodies.get(tx);
+    body?.seal(transaction);
+    const runner = this.runnerOf(tx);
+    return body ? { run: (script) => body.asOwn(async () => runner.run(script)) } : runner;
+  }
+
   runnerOf(tx: unknown): ScriptRunner {
     const session = new SqliteTransactionSession(requireTransaction(tx), this.#now);
     return { run: (script) => session.run(script()) };
   }
-}
 
-async function transaction<T>(
-  client: PrismaClientLike,
-  work: (tx: RawClient) => MaybePromise<T>,
-): Promise<T> {
-  let workError: unknown;
-  try {
-    return await inTransaction(client, async (tx) => {
-      await tx.$executeRawUnsafe(TAKE_WRITE_LOCK);
-      try {
-        return await work(tx);
-      } catch (error) {
-        workError = error;
-        throw error;
-      }
-    });
-  } catch (error) {
-    // A COMMIT that fails leaves the transaction open on the handle, for whoever comes next. A closed one is opened anew.
-    if (error === undefined || error !== workError) await client.$disconnect();
-    throw error;
+  async #transaction<T>(
+    client: PrismaClientLike,
+    work: (tx: RawClient) => MaybePromise<T>,
+  ): Promise<T> {
+    const body = new BodyClient(client);
+    try {
+      return await inTransaction(body.root, async (tx) => {
+        await body.asOwn(() => tx.$executeRawUnsafe(TAKE_WRITE_LOCK));
+        const guarded = body.guarded(tx);
+        this.#bodies.set(guarded, body);
+        return body.run(() => work(guarded));
+      });
+    } catch (error) {
+      // A COMMIT that fails leaves the transaction open on the handle, for whoever comes next. A closed one is opened anew.
+      if (!body.isOfWork(error)) await client.$disconnect();
+      throw error;
+    }
   }
 }

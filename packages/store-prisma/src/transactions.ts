@@ -5,7 +5,9 @@ import {
   PostgresSession,
   type ScriptRunner,
 } from '@dudousxd/nestjs-durable-store-sql';
+import { BodyClient } from './body-client.js';
 import type { PrismaClientLike, RawClient } from './client.js';
+import { toDriverError } from './driver-error.js';
 import { readRows } from './raw-queries.js';
 import { orEnded, requireTransaction } from './transaction-client.js';
 
@@ -25,9 +27,21 @@ export function inTransaction<T>(
   return (client as PrismaClientLike & InteractiveClient).$transaction(work, LIMITS);
 }
 
+/**
+ * Prisma takes a client of the pool as it is. In a transaction that someone has left open on it, BEGIN does nothing, and
+ * COMMIT would commit what others believe to be gone. This changes nothing in a new transaction, and fails in one in which
+ * something has been read or written; the ROLLBACK that follows ends it.
+ */
+const REQUIRE_NEW = 'set transaction not deferrable';
+/** A statement comes too late in its transaction; BEGIN in a transaction that has failed, of which Prisma drops the client. */
+const NOT_NEW: readonly unknown[] = ['25001', '25P02'];
+/** More than an application has connections. */
+const MAX_LEFT_OPEN = 1_000;
+
 export class PostgresTransactions implements OrmTransactions<RawClient> {
   readonly #client: PrismaClientLike;
   readonly #now: (() => number) | undefined;
+  readonly #bodies = new WeakMap<RawClient, BodyClient>();
 
   /** @param now see `ConnectionOptions` */
   constructor(client: PrismaClientLike, now: (() => number) | undefined) {
@@ -35,8 +49,29 @@ export class PostgresTransactions implements OrmTransactions<RawClient> {
     this.#now = now;
   }
 
-  begin<T>(work: (tx: RawClient) => MaybePromise<T>): Promise<T> {
-    return inTransaction(this.#client, async (tx) => work(tx));
+  async begin<T>(work: (tx: RawClient) => MaybePromise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      const body = new BodyClient(this.#client);
+      let isNew = false;
+      try {
+        return await inTransaction(body.root, async (tx) => {
+          await body.asOwn(() => tx.$executeRawUnsafe(REQUIRE_NEW));
+          isNew = true;
+          const guarded = body.guarded(tx);
+          this.#bodies.set(guarded, body);
+          return body.run(() => work(guarded));
+        });
+      } catch (error) {
+        if (isNew || tries === MAX_LEFT_OPEN || !isNotNew(error)) throw error;
+      }
+    }
+  }
+
+  seal(tx: RawClient, transaction: string): ScriptRunner {
+    const body = this.#bodies.get(tx);
+    body?.seal(transaction);
+    const runner = this.runnerOf(tx);
+    return body ? { run: (script) => body.asOwn(async () => runner.run(script)) } : runner;
   }
 
   runnerOf(tx: unknown): ScriptRunner {
@@ -48,4 +83,8 @@ export class PostgresTransactions implements OrmTransactions<RawClient> {
     });
     return { run: (script) => session.run(script()) };
   }
+}
+
+function isNotNew(error: unknown): boolean {
+  return NOT_NEW.includes(Reflect.get(Object(toDriverError(error)), 'code'));
 }

@@ -11,6 +11,8 @@ function ormOf(prisma: ReturnType<typeof postgresClient>) {
     synchronous: false,
     begin: <T>(work: (tx: unknown) => T | Promise<T>) =>
       prisma.$transaction(async (tx) => work(tx), { timeout: 60_000 }),
+    nest: <T>(tx: unknown, work: (inner: unknown) => Promise<T>) =>
+      (tx as typeof prisma).$transaction((inner) => work(inner)),
     insert: async (tx: unknown, id: string) => {
       await (tx as Prisma.TransactionClient).order.create({ data: { id } });
     },

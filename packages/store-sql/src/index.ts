@@ -1,3 +1,6 @@
+export { BodyClient } from './body/body-client.js';
+export { BodyGuard } from './body/body-guard.js';
+export { guardHandle } from './body/body-handle.js';
 export {
   type Connection,
   type ConnectionOptions,
@@ -60,7 +63,7 @@ export {
   plainTypes,
   sendOver,
 } from './postgres/driver.js';
-export { lendClient } from './postgres/lend-client.js';
+export { isIdle, lendClient } from './postgres/lend-client.js';
 export { PoolLink, type PostgresLink, type TransactionKind } from './postgres/link.js';
 export { PostgresExecutor, type PostgresExecutorOptions } from './postgres/postgres-executor.js';
 export { hintStatement } from './postgres/postgres-hints.js';

@@ -3,6 +3,8 @@
  * whose state nobody knows goes back to the pool to be thrown away, and not to whoever asks next.
  */
 import {
+  BodyClient,
+  isIdle,
   type MaybePromise,
   NotATransactionError,
   type OrmTransactions,
@@ -17,14 +19,18 @@ import {
   type TypeOrmQueryRunner,
 } from './transaction-handle.js';
 
-/** The QueryRunner of TypeORM's PostgreSQL driver. With an error, the pool does not use the client again. */
+/** The QueryRunner of TypeORM's PostgreSQL driver. */
 interface PostgresQueryRunner extends TypeOrmQueryRunner {
+  /** What its statements go to, once it is connected. */
+  databaseConnection: PgClient;
+  /** With an error, the pool does not use the client again. */
   releasePostgresConnection(error?: unknown): Promise<void>;
 }
 
 export class PostgresTransactions implements OrmTransactions {
   readonly #source: TransactionalDataSource;
   readonly #now: (() => number) | undefined;
+  readonly #bodies = new WeakMap<TypeOrmQueryRunner, BodyClient>();
 
   /** @param now see `ConnectionOptions` */
   constructor(source: TransactionalDataSource, now: (() => number) | undefined) {
@@ -33,27 +39,31 @@ export class PostgresTransactions implements OrmTransactions {
   }
 
   async begin<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
-    const runner = this.#source.createQueryRunner() as PostgresQueryRunner;
-    let workError: unknown;
+    const runner = await this.#connect();
+    const body = new BodyClient(runner.databaseConnection);
+    const { guard } = body;
+    runner.databaseConnection = body.guarded;
+    this.#bodies.set(runner, body);
+    let isKnown = false;
     try {
-      const result = await runner.manager.transaction(async (tx): Promise<T> => {
-        try {
-          return await work(tx);
-        } catch (error) {
-          workError = error;
-          throw error;
-        }
-      });
-      await runner.release();
+      const result = await runner.manager.transaction((tx) => guard.run(() => work(tx)));
+      isKnown = true;
       return result;
     } catch (error) {
       // TypeORM says nothing of a ROLLBACK that failed, but then it takes its transaction for open.
-      const isOver = error !== undefined && error === workError && !runner.isTransactionActive;
-      await runner.releasePostgresConnection(
-        isOver ? undefined : new Error('its state is unknown'),
-      );
+      isKnown = guard.isOfWork(error) && !runner.isTransactionActive;
       throw error;
+    } finally {
+      guard.close();
+      const reason = isKnown ? undefined : new Error('its state is unknown');
+      await runner.releasePostgresConnection(reason);
     }
+  }
+
+  seal(tx: unknown, transaction: string): ScriptRunner {
+    // The function may have ended the transaction, which the last statements find.
+    const body = this.#bodies.get(Object(tx).queryRunner);
+    return body ? body.seal(transaction, this.#now) : this.runnerOf(tx);
   }
 
   runnerOf(tx: unknown): ScriptRunner {
@@ -68,6 +78,16 @@ export class PostgresTransactions implements OrmTransactions {
         return new PostgresSession({ send: sendInside, now: this.#now }).run(script());
       },
     };
+  }
+
+  /** With a client on which the application has left no transaction open. */
+  async #connect(): Promise<PostgresQueryRunner> {
+    for (;;) {
+      const runner = this.#source.createQueryRunner() as PostgresQueryRunner;
+      await runner.connect();
+      if (await isIdle(runner.databaseConnection)) return runner;
+      await runner.releasePostgresConnection(new Error('a transaction was left open on it'));
+    }
   }
 }
 

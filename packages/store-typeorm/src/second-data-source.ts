@@ -62,10 +62,14 @@ export class SecondDataSource {
     }
   }
 
-  /** TypeORM has one QueryRunner for a SQLite handle: here each transaction has its own. */
-  createRunner(): TypeOrmQueryRunner {
+  /**
+   * TypeORM has one QueryRunner for a SQLite handle: here each transaction has its own.
+   *
+   * @param handle what its statements go to
+   */
+  createRunner(handle: SqliteDriver): TypeOrmQueryRunner {
     Reflect.set(this.source.driver, 'queryRunner', undefined);
-    return this.source.createQueryRunner();
+    return Object.assign(this.source.createQueryRunner(), { connect: async () => handle });
   }
 
   /** Whatever still has the runner cannot use it any more. */

@@ -3,6 +3,8 @@
  * which is opened at the first of them: on the application's, any other query would get into them.
  */
 import {
+  BodyGuard,
+  guardHandle,
   type MaybePromise,
   NotATransactionError,
   OneAtATime,
@@ -14,13 +16,19 @@ import {
   takeWriteLock,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { SecondDataSource, sqliteHandleOf } from './second-data-source.js';
-import { openRunnerOf, type TransactionalDataSource } from './transaction-handle.js';
+import {
+  openRunnerOf,
+  type TransactionalDataSource,
+  type TypeOrmQueryRunner,
+} from './transaction-handle.js';
 
 export class SqliteTransactions implements OrmTransactions {
   readonly #first: TransactionalDataSource;
   readonly #now: (() => number) | undefined;
   readonly #line = new OneAtATime();
   readonly #scripts = new WeakMap<SqliteDriver, SqliteSession>();
+  /** Of the transactions that `begin` has opened. */
+  readonly #guards = new WeakMap<TypeOrmQueryRunner, BodyGuard>();
   #second: SecondDataSource | undefined;
   #isClosed = false;
 
@@ -33,11 +41,20 @@ export class SqliteTransactions implements OrmTransactions {
     return this.#line.run(() => this.#transaction(work));
   }
 
+  seal(tx: unknown, transaction: string): ScriptRunner {
+    const second = this.#second;
+    // The function may have ended the transaction, which the last statements find.
+    const guard = this.#guards.get(Object(tx).queryRunner);
+    if (!second || !guard) return this.runnerOf(tx);
+    guard.seal(transaction);
+    return { run: (script) => this.#scriptsOn(second.handle).run(script()) };
+  }
+
   runnerOf(tx: unknown): ScriptRunner {
     const { dataSource } = Object(tx);
     const second = this.#second;
     const driverOf = (): SqliteDriver => {
-      openRunnerOf(tx, [this.#first, second?.source]);
+      this.#guards.get(openRunnerOf(tx, [this.#first, second?.source]))?.pass('');
       const isSecond = second !== undefined && dataSource === second.source;
       const driver = isSecond ? second.handle : sqliteHandleOf(this.#first);
       if (driver.open && driver.inTransaction) return driver;
@@ -56,13 +73,16 @@ export class SqliteTransactions implements OrmTransactions {
 
   async #transaction<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
     const second = await this.#connected();
-    const runner = second.createRunner();
+    const guard = new BodyGuard();
+    const runner = second.createRunner(guardHandle(second.handle, guard));
+    this.#guards.set(runner, guard);
     try {
-      return await runner.manager.transaction(async (tx) => {
+      return await runner.manager.transaction((tx) => {
         takeWriteLock(second.handle);
-        return work(tx);
+        return guard.run(() => work(tx));
       });
     } finally {
+      guard.close();
       second.retire(runner);
       // Neither COMMIT nor ROLLBACK has ended it.
       if (second.handle.open && second.handle.inTransaction) await this.#closeSecond();

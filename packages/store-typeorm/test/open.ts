@@ -37,11 +37,15 @@ export const openPostgres: OpenPostgresOrm = async ({ connectionString, ...extra
 
 function transactionsOf(
   dataSource: DataSource,
-): Pick<Awaited<ReturnType<OpenPostgresOrm>>, 'root' | 'synchronous' | 'begin' | 'insert'> {
+): Pick<
+  Awaited<ReturnType<OpenPostgresOrm>>,
+  'root' | 'synchronous' | 'begin' | 'nest' | 'insert'
+> {
   return {
     root: dataSource.manager,
     synchronous: false,
     begin: (work) => dataSource.transaction(async (tx) => work(tx)),
+    nest: (tx, work) => (tx as EntityManager).transaction((inner) => work(inner)),
     insert: async (tx, id) => {
       await (tx as EntityManager).insert(Order, { id });
     },

@@ -11,12 +11,17 @@ const TIMEOUT_MS = 5_000;
 export async function lendClient(pool: PgPool): Promise<PgClient> {
   for (;;) {
     const client = await pool.connect();
-    if (!hasTransaction(client)) return client;
-    // Its end may be under way, where nobody has awaited it.
-    await client.query({ text: 'select 1', query_timeout: TIMEOUT_MS }).catch(ignore);
-    if (!hasTransaction(client)) return client;
+    if (await isIdle(client)) return client;
     client.release(true);
   }
+}
+
+/** Whether no transaction is open on a client that a pool has just lent. */
+export async function isIdle(client: PgClient): Promise<boolean> {
+  if (!hasTransaction(client)) return true;
+  // Its end may be under way, where nobody has awaited it.
+  await client.query({ text: 'select 1', query_timeout: TIMEOUT_MS }).catch(ignore);
+  return !hasTransaction(client);
 }
 
 function hasTransaction(client: PgClient): boolean {

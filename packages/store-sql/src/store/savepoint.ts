@@ -1,4 +1,5 @@
 /** Savepoints of ours inside transactions of others. */
+import { BEGIN_MARK } from '../body/body-guard.js';
 import { NotATransactionError, TransactionBrokenError } from '../errors.js';
 import { conflictOf } from '../sql/conflict.js';
 import type { SqlExecutor } from '../sql/executor.js';
@@ -6,8 +7,6 @@ import { andThen, type MaybePromise, orElse } from '../sql/maybe-promise.js';
 import type { ScriptRunner } from '../sql/orm-transactions.js';
 import { define, type Script } from '../sql/script.js';
 
-/** Stands for the whole of a transaction: it is gone when that is. */
-const BEGIN = 'durable_begin';
 /** Shows that a transaction is open and whole, where the database refuses stray ones. */
 const END = 'durable_end';
 /** Around one call. */
@@ -25,7 +24,7 @@ function text(runner: ScriptRunner, statement: string): MaybePromise<void> {
  * want to set the isolation level, which has to come first.
  */
 export function markBegin(runner: ScriptRunner, { dialect }: SqlExecutor): MaybePromise<void> {
-  return dialect.refusesStraySavepoints ? undefined : text(runner, `savepoint ${BEGIN}`);
+  return dialect.refusesStraySavepoints ? undefined : text(runner, `savepoint ${BEGIN_MARK}`);
 }
 
 /**
@@ -40,7 +39,7 @@ export function requireUnbroken(
 ): MaybePromise<void> {
   const isWhole = executor.dialect.refusesStraySavepoints
     ? `savepoint ${END}`
-    : `release savepoint ${BEGIN}`;
+    : `release savepoint ${BEGIN_MARK}`;
   return orElse(
     () => text(runner, isWhole),
     (error) => {

@@ -15,6 +15,8 @@ export interface TransactionFixture {
   readonly oneWriter: boolean;
   /** A transaction of the application itself, with the ORM's own API. */
   begin<T>(work: (tx: unknown) => T | Promise<T>): Promise<T>;
+  /** A transaction inside `tx`, with the ORM's own API; absent where `synchronous`. */
+  nest?<T>(tx: unknown, work: (inner: unknown) => Promise<T>): Promise<T>;
   /**
    * Inserts a row with the ORM, into a table of the application whose one key is `id`; rejects, or throws, where there is
    * such a row.
@@ -22,6 +24,11 @@ export interface TransactionFixture {
   insert(tx: unknown, id: string): void | Promise<void>;
   /** The committed ids of that table, sorted. */
   rows(): Promise<readonly string[]>;
+  /**
+   * Leaves a transaction open on a connection of the ORM's pool that has inserted this row; absent where transactions of
+   * the store have connections of their own. All later ones of the pool's get that connection first.
+   */
+  leaveOpen?(id: string, more?: string): Promise<void>;
   /** See `StoreFixture`: over all connections of the store and of the ORM in this process. */
   failAfterStatements?(n: number): StatementFault;
   /** Has the next COMMIT executed, of the store or of the ORM, and breaks the connection in place of the answer. */

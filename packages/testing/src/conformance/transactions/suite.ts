@@ -5,6 +5,7 @@ import { describeTransactionalClients } from './clients.js';
 import { Engines } from './engines.js';
 import { describeTransactionFaults } from './faults.js';
 import type { TransactionFactory } from './fixture.js';
+import { describeLeftBehind } from './left-behind.js';
 import { describeTransactionalSignals } from './signals.js';
 import { describeTransactionalStarts } from './starts.js';
 import { describeTransactionalSteps, type EngineTest } from './workflows.js';
@@ -27,6 +28,7 @@ export function describeTransactionConformance(name: string, factory: Transactio
     );
   describe(`transactions: ${name}`, () => {
     describeCheckpoints(storeTest);
+    describeLeftBehind(storeTest);
     describeTransactionalStarts(storeTest);
     describeTransactionalSignals(storeTest);
     describeTransactionalSteps(engineTest);
