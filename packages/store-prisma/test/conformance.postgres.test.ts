@@ -1,12 +1,12 @@
 import { describeStoreConformance } from '@dudousxd/nestjs-durable-testing';
 import { PostgresFixtures } from 'store-fixtures';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
-import { openWithoutPool, openWithPool } from './open.js';
+import { openPostgres, openWithoutPool } from './open.js';
 
 const server = inject('postgresUrl');
 
 describe.skipIf(server === undefined).each([
-  ['Prisma with its pool on PostgreSQL', openWithPool],
+  ['Prisma with its pool on PostgreSQL', openPostgres],
   ['Prisma without its pool on PostgreSQL', openWithoutPool],
 ])('%s', (name, open) => {
   const fixtures = new PostgresFixtures(server ?? '', open);

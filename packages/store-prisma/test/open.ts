@@ -33,11 +33,11 @@ export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
 };
 
 /** With the pool, as the store is to be used. */
-export const openWithPool: OpenPostgresOrm = (place) => openPostgres(place, true);
+export const openPostgres: OpenPostgresOrm = (place) => openPrisma(place, true);
 
-export const openWithoutPool: OpenPostgresOrm = (place) => openPostgres(place, false);
+export const openWithoutPool: OpenPostgresOrm = (place) => openPrisma(place, false);
 
-async function openPostgres(place: Parameters<OpenPostgresOrm>[0], givesPool: boolean) {
+async function openPrisma(place: Parameters<OpenPostgresOrm>[0], givesPool: boolean) {
   const pool = new Pool(place);
   const prisma = postgresClient(pool, /search_path=(\w+)/.exec(place.options)?.[1]);
   return {

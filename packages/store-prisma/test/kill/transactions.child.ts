@@ -1,0 +1,4 @@
+import { runChild } from 'store-fixtures/child';
+import { openPostgres } from '../open.js';
+
+await runChild(openPostgres);
