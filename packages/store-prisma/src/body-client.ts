@@ -67,9 +67,8 @@ export class BodyClient {
   }
 
   /** Operations of the store, which pass when nothing else does. */
-  asOwn<T>(operations: () => PromiseLike<T>): Promise<T> {
-    // Prisma's promises do nothing before somebody waits for them.
-    return own.run(this, async () => await operations());
+  asOwn<T>(operations: () => Promise<T>): Promise<T> {
+    return own.run(this, operations);
   }
 
   async #run({ operation, args, query }: Operation): Promise<unknown> {

@@ -5,7 +5,7 @@ import { describeHandle, UnsupportedHandleError } from '@dudousxd/nestjs-durable
 export interface RawClient {
   $queryRawUnsafe<Rows = unknown>(text: string, ...values: unknown[]): PromiseLike<Rows>;
   /** Answers with the number of rows that it has changed. */
-  $executeRawUnsafe(text: string, ...values: unknown[]): PromiseLike<number>;
+  $executeRawUnsafe(text: string, ...values: unknown[]): PromiseLike<number | undefined>;
 }
 
 /** A `PrismaClient`, as Prisma generates it or as `$extends` returns it. */

@@ -7,7 +7,7 @@ import {
   sqlite,
 } from '@dudousxd/nestjs-durable-store-sql';
 import type { RawClient } from './client.js';
-import { readRows } from './raw-queries.js';
+import { execute, readRows } from './raw-queries.js';
 import { orEnded } from './transaction-client.js';
 
 type Each = { readonly statement: Statement; readonly params: readonly Params[] };
@@ -46,17 +46,17 @@ export class SqliteTransactionSession {
       case 'insertNew':
         return this.#each(
           request,
-          async (text, params) => (await this.#execute(text, params)) === 1,
+          async (text, params) => (await execute(this.#tx, text, params)) === 1,
         );
       case 'change':
-        return this.#each(request, (text, params) => this.#execute(text, params));
+        return this.#each(request, (text, params) => execute(this.#tx, text, params));
       case 'lock':
         // The transaction that may write is the only one.
         return undefined;
       case 'lockRows':
         return request.params.map(() => true);
       case 'define':
-        return this.#execute(request.text, []);
+        return execute(this.#tx, request.text, []);
       default:
         return request satisfies never;
     }
@@ -71,10 +71,6 @@ export class SqliteTransactionSession {
     const answers: T[] = [];
     for (const row of params) answers.push(await send(text, row));
     return answers;
-  }
-
-  async #execute(text: string, params: Params): Promise<number> {
-    return this.#tx.$executeRawUnsafe(text, ...params);
   }
 
   #now(): number {

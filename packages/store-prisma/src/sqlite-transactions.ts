@@ -11,6 +11,7 @@ import {
 } from '@dudousxd/nestjs-durable-store-sql';
 import { BodyClient } from './body-client.js';
 import type { PrismaClientLike, RawClient } from './client.js';
+import { execute } from './raw-queries.js';
 import { SqliteTransactionSession } from './sqlite-transaction.js';
 import { requireTransaction } from './transaction-client.js';
 import { inTransaction } from './transactions.js';
@@ -66,7 +67,7 @@ export class SqliteTransactions implements OrmTransactions<RawClient> {
     const body = new BodyClient(client);
     try {
       return await inTransaction(body.root, async (tx) => {
-        await body.asOwn(() => tx.$executeRawUnsafe(TAKE_WRITE_LOCK));
+        await body.asOwn(() => execute(tx, TAKE_WRITE_LOCK, []));
         const guarded = body.guarded(tx);
         this.#bodies.set(guarded, body);
         return body.run(() => work(guarded));

@@ -8,7 +8,7 @@ import {
 import { BodyClient } from './body-client.js';
 import type { PrismaClientLike, RawClient } from './client.js';
 import { toDriverError } from './driver-error.js';
-import { readRows } from './raw-queries.js';
+import { execute, readRows } from './raw-queries.js';
 import { orEnded, requireTransaction } from './transaction-client.js';
 
 /** Of `ctx.transaction`: its function may take its time, and Prisma would end the transaction after 5 seconds. */
@@ -55,7 +55,7 @@ export class PostgresTransactions implements OrmTransactions<RawClient> {
       let isNew = false;
       try {
         return await inTransaction(body.root, async (tx) => {
-          await body.asOwn(() => tx.$executeRawUnsafe(REQUIRE_NEW));
+          await body.asOwn(() => execute(tx, REQUIRE_NEW, []));
           isNew = true;
           const guarded = body.guarded(tx);
           this.#bodies.set(guarded, body);

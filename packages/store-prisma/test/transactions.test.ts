@@ -3,6 +3,7 @@ import { describeTransactionConformance } from '@dudousxd/nestjs-durable-testing
 import { createFileOrm, makeScratchFolder } from 'store-fixtures';
 import { expect, test } from 'vitest';
 import { PrismaStateStore } from '../src/index.js';
+import { execute, readRows } from '../src/raw-queries.js';
 import { SqliteTransactions } from '../src/sqlite-transactions.js';
 import { sqliteClient } from './clients.js';
 import { openSqlite } from './open.js';
@@ -55,5 +56,23 @@ test('ctx.transaction on one client alone is refused with what to pass', async (
   expect(() => new PrismaStateStore(prisma, { transactionClient: prisma })).toThrow(
     /same PrismaClient.*another one/,
   );
+  await close();
+});
+
+test('a statement that Prisma drops for the failure of another fails', async () => {
+  const { prisma, close } = await openFile();
+  await prisma.$executeRawUnsafe('create table notes (id integer primary key, text text)');
+  await prisma.$transaction(async (tx) => {
+    await tx.note.create({ data: { id: 1, text: 'a' } });
+    const answers = await Promise.allSettled([
+      // Asked for at once, before the others.
+      tx.note.create({ data: { id: 1, text: 'again' } }).then(),
+      execute(tx, 'insert into notes (id) values (2)', []),
+      readRows(tx, 'insert into notes (id) values (3) returning id', []),
+    ]);
+    const dropped = { reason: { message: expect.stringMatching(/was not executed/) } };
+    expect(answers).toMatchObject([{ reason: { code: 'P2002' } }, dropped, dropped]);
+  });
+  expect(await prisma.note.count()).toBe(1);
   await close();
 });

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect } from 'vitest';
 import { NAMESPACE } from '../store/build.js';
 import type { TransactionTest } from './bench.js';
@@ -139,6 +140,31 @@ export function describeLeftBehind(storeTest: TransactionTest): void {
       await expect(late).rejects.toThrow();
       expect(await bench.fixture.rows()).toEqual(['next']);
     });
+
+    storeTest(
+      'a statement that comes while the checkpoint is written is refused',
+      async (bench) => {
+        const { insert } = bench.fixture;
+        const run = await bench.start();
+        let tx: unknown;
+        let late: Promise<unknown> = Promise.resolve();
+        const work = (given: unknown) => {
+          tx = given;
+          return inOrder([() => insert(tx, 'paid')], '"done"');
+        };
+        const asFunction = AsyncLocalStorage.snapshot();
+        // Asked for when the function is done. The statement would fail the transaction.
+        const now = () => {
+          late = quiet(asFunction(async () => insert(tx, 'paid')));
+          return Date.now();
+        };
+        const outcome = await bench.transact(run, work, { now });
+        expect(outcome).toMatchObject({ outcome: 'committed' });
+        await expect(late).rejects.toThrow();
+        expect(await bench.fixture.rows()).toEqual(['paid']);
+        expect(await bench.arrivals(run.id)).toHaveLength(1);
+      },
+    );
 
     storeTest('statements that nobody awaits are committed with it, or refused', async (bench) => {
       const { insert, synchronous } = bench.fixture;
