@@ -21,7 +21,7 @@ type SessionClass = new (
  *
  * @throws UnsupportedHandleError where Drizzle keeps it elsewhere
  */
-export function sessionOf(db: object): Session {
+function sessionOf(db: object): Session {
   const session: unknown = Reflect.get(db, 'session');
   if (isSession(session) && 'dialect' in db) return session;
   throw new UnsupportedHandleError({
