@@ -7,35 +7,37 @@ import {
   type NativeDriver,
   UnsupportedHandleError,
 } from '@dudousxd/nestjs-durable-store-sql';
+import { isLibSqlClient, type LibSqlClient, requireLocal } from './libsql/client.js';
 
 /**
- * What `drizzle()` of `drizzle-orm/better-sqlite3` returns, or that of `drizzle-orm/node-postgres` or
- * `drizzle-orm/mysql2` over a pool.
+ * What `drizzle()` of `drizzle-orm/better-sqlite3` or, over a file, of `drizzle-orm/libsql` returns, or that of
+ * `drizzle-orm/node-postgres` or `drizzle-orm/mysql2` over a pool.
  */
 export interface DrizzleDatabase {
-  readonly $client: NativeDriver;
+  readonly $client: NativeDriver | LibSqlClient;
 }
 
 const PASS_ROOT =
-  "Pass the database that drizzle() of 'drizzle-orm/better-sqlite3', 'drizzle-orm/node-postgres' or " +
-  "'drizzle-orm/mysql2' returned: new DrizzleStateStore(db).";
+  "Pass the database that drizzle() of 'drizzle-orm/better-sqlite3', 'drizzle-orm/libsql', " +
+  "'drizzle-orm/node-postgres' or 'drizzle-orm/mysql2' returned: new DrizzleStateStore(db).";
 
 /**
  * The driver of a Drizzle handle.
  *
  * @throws UnsupportedHandleError for anything else
  */
-export function requireDriver(db: unknown): NativeDriver {
+export function requireDriver(db: unknown): NativeDriver | LibSqlClient {
   if (typeof db !== 'object' || db === null) {
     throw new UnsupportedHandleError({ received: describeHandle(db), todo: PASS_ROOT });
   }
   const client = '$client' in db ? db.$client : undefined;
   if (client === undefined) throw refuseWithoutClient(db);
   if (isNativeDriver(client)) return client;
+  if (isLibSqlClient(client)) return requireLocal(client);
   const received = `a Drizzle database over ${describeHandle(client)}`;
   throw new UnsupportedHandleError({
     received,
-    todo: `It supports ${DRIVER_NAMES} so far. ${PASS_ROOT}`,
+    todo: `It supports ${DRIVER_NAMES} so far, and files of @libsql/client. ${PASS_ROOT}`,
   });
 }
 

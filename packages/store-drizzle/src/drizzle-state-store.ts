@@ -1,24 +1,39 @@
 import {
+  type Connection,
   type ConnectionOptions,
   connectionOver,
   isPgPool,
   isSqliteDriver,
-  type NativeDriver,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { type DrizzleDatabase, requireDriver } from './connection.js';
+import { isLibSqlClient } from './libsql/client.js';
+import { libSqlConnection } from './libsql/libsql-connection.js';
+import { LibSqlTransactions } from './libsql/libsql-transactions.js';
+import type { LibSqlModules } from './libsql/modules.js';
 import { PostgresTransactions } from './postgres-transactions.js';
 import { SqliteTransactions } from './sqlite-transactions.js';
 
 /** See `ConnectionOptions`. */
-export type DrizzleStateStoreOptions = ConnectionOptions;
+export interface DrizzleStateStoreOptions extends ConnectionOptions {
+  /**
+   * For `drizzle-orm/libsql` in an application that is bundled: the modules that its client is made of, where they cannot
+   * be found beside `drizzle-orm`.
+   * @default found through `drizzle-orm`
+   */
+  readonly libsql?: LibSqlModules;
+}
+
+/** Those of Drizzle on a driver. */
+type Transactions = PostgresTransactions | SqliteTransactions | LibSqlTransactions;
 
 /**
  * Keeps workflows in the database of a Drizzle handle.
  *
- * On a SQLite file the store opens a handle of its own beside Drizzle's, with the same driver, in WAL mode and with
- * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
- * store's never get into each other. An in-memory or temporary database has only the one handle, which they share.
+ * On a SQLite file, of better-sqlite3 or libSQL, the store opens a handle of its own beside Drizzle's, with the same
+ * driver, in WAL mode and with `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's
+ * transactions and the store's never get into each other. An in-memory or temporary database of better-sqlite3 has only the
+ * one handle, which they share.
  *
  * On PostgreSQL the store works on clients of Drizzle's pool, one for each of its transactions, in the schema that their
  * `search_path` names; on MySQL and MariaDB the same, in the database that its connections use. The pool stays the
@@ -27,37 +42,46 @@ export type DrizzleStateStoreOptions = ConnectionOptions;
  * @example
  * ```ts
  * const onSqlite = new DrizzleStateStore(drizzle('app.db'));
+ * const onLibSql = new DrizzleStateStore(drizzle('file:app.db'));
  * const onPostgres = new DrizzleStateStore(drizzle(new Pool({ connectionString })));
  * const onMySql = new DrizzleStateStore(drizzle(createPool({ uri })));
  * ```
  */
 export class DrizzleStateStore extends SqlStateStore {
-  readonly #transactions: PostgresTransactions | SqliteTransactions | undefined;
+  readonly #transactions: Transactions | undefined;
 
   /**
    * @param db the handle that `drizzle()` returned; not the `tx` of a transaction
-   * @throws UnsupportedHandleError for anything else, with what to pass instead
+   * @throws UnsupportedHandleError for anything else, with what to pass instead. What cannot be seen from outside of a
+   * libSQL client (in memory, a replica, encrypted) is refused at the first use.
    */
   constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
-    const driver = requireDriver(db);
-    const { executor, capabilities } = connectionOver(driver, options);
-    const transactions = transactionsOf(db, driver, options);
+    const { executor, capabilities, transactions } = connect(db, options);
     super(executor, { name: 'drizzle', capabilities, ...(transactions && { transactions }) });
     this.#transactions = transactions;
   }
 
   override async close(): Promise<void> {
     await super.close();
-    if (this.#transactions instanceof SqliteTransactions) this.#transactions.close();
+    const transactions = this.#transactions;
+    const isOpened =
+      transactions instanceof SqliteTransactions || transactions instanceof LibSqlTransactions;
+    if (isOpened) transactions.close();
   }
 }
 
-/** Undefined on MySQL and MariaDB, where `ctx.transaction` is not supported yet. */
-function transactionsOf(
+/** No transactions on MySQL and MariaDB, where `ctx.transaction` is not supported yet. */
+function connect(
   db: DrizzleDatabase,
-  driver: NativeDriver,
-  { now }: ConnectionOptions,
-): PostgresTransactions | SqliteTransactions | undefined {
-  if (isPgPool(driver)) return new PostgresTransactions(db, driver, now);
-  return isSqliteDriver(driver) ? new SqliteTransactions(db, driver, now) : undefined;
+  options: DrizzleStateStoreOptions,
+): Connection & { readonly transactions?: Transactions } {
+  const driver = requireDriver(db);
+  if (isLibSqlClient(driver)) return libSqlConnection(db, driver, options);
+  const connection = connectionOver(driver, options);
+  const { now } = options;
+  if (isPgPool(driver)) {
+    return { ...connection, transactions: new PostgresTransactions(db, driver, now) };
+  }
+  if (!isSqliteDriver(driver)) return connection;
+  return { ...connection, transactions: new SqliteTransactions(db, driver, now) };
 }

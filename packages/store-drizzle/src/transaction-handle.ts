@@ -48,12 +48,16 @@ function isSession(value: unknown): value is Session {
 
 /** The driver's connection below a transaction of Drizzle; undefined for anything else. */
 export function sessionClientOf(tx: unknown): unknown {
+  const session = sessionOfTransaction(tx);
+  return session && Reflect.get(session, 'client');
+}
+
+/** The session of a transaction of Drizzle; undefined for anything else. */
+export function sessionOfTransaction(tx: unknown): object | undefined {
   if (typeof tx !== 'object' || tx === null || isRoot(tx)) return undefined;
   if (!('rollback' in tx) || typeof tx.rollback !== 'function') return undefined;
   const session: unknown = Reflect.get(tx, 'session');
-  return typeof session === 'object' && session !== null
-    ? Reflect.get(session, 'client')
-    : undefined;
+  return typeof session === 'object' && session !== null ? session : undefined;
 }
 
 /** Why something is refused as a transaction. */

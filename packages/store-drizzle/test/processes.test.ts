@@ -12,6 +12,7 @@ const HOOKS = new URL('../../testing/scripts/source-hooks.mjs', import.meta.url)
 const WRITER = fileURLToPath(new URL('./writer-process.ts', import.meta.url));
 
 interface WriterOptions {
+  readonly driver: string;
   readonly name: string;
   readonly runs: number;
   readonly turns: number;
@@ -25,8 +26,12 @@ class Writer {
   #errors = '';
   readonly exit: Promise<unknown>;
 
-  constructor(file: string, { name, runs, turns }: WriterOptions, onLine = (_: string) => {}) {
-    const args = ['--import', HOOKS, WRITER, file, name, String(runs), String(turns)];
+  constructor(
+    file: string,
+    { driver, name, runs, turns }: WriterOptions,
+    onLine = (_: string) => {},
+  ) {
+    const args = ['--import', HOOKS, WRITER, driver, file, name, String(runs), String(turns)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     this.#name = name;
@@ -73,13 +78,13 @@ function readHistories(): Map<string, number[]> {
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
-describe('several processes on one database file', () => {
+describe.each(['better-sqlite3', 'libsql'])('several processes on one file of %s', (driver) => {
   test('4 × 500 commits, the schema included: nobody hears of a lock', {
     timeout: 120_000,
   }, async () => {
     new Database(file).close();
     const names = ['a', 'b', 'c', 'd'];
-    const writers = names.map((name) => new Writer(file, { name, runs: 1, turns: 500 }));
+    const writers = names.map((name) => new Writer(file, { driver, name, runs: 1, turns: 500 }));
     const reports = await Promise.all(writers.map((writer) => writer.report()));
     expect(reports).toEqual(names.map((name) => ({ name, acknowledged: 500, errors: '' })));
     const histories = readHistories();
@@ -93,7 +98,7 @@ describe('several processes on one database file', () => {
     const killed = async (round: number): Promise<void> => {
       const name = `k${round}`;
       const runs = 8;
-      const writer = new Writer(file, { name, runs, turns: 1_000_000 }, (line) => {
+      const writer = new Writer(file, { driver, name, runs, turns: 1_000_000 }, (line) => {
         if (Number(line) === 20 + round * 7) writer.kill();
       });
       const { acknowledged, errors } = await writer.report();

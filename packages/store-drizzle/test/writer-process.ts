@@ -1,14 +1,15 @@
 /**
- * A process that commits turns of its own runs, as fast as it can: `file name runs turns`. It says `ready` when the schema
- * is there, and after each acknowledged commit the number of turns that each of its runs has.
+ * A process that commits turns of its own runs, as fast as it can: `driver file name runs turns`. It says `ready` when the
+ * schema is there, and after each acknowledged commit the number of turns that each of its runs has.
  */
 import { writeSync } from 'node:fs';
 import type { HistoryEvent, NewRun, RunRecord, Turn } from '@dudousxd/nestjs-durable-core';
 import { DrizzleStateStore } from '@dudousxd/nestjs-durable-store-drizzle';
 import Database from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { drizzle as drizzleOnLibSql } from 'drizzle-orm/libsql';
 
-const [file = '', name = '', runCount = '1', turnCount = '1'] = process.argv.slice(2);
+const [driver = '', file = '', name = '', runCount = '1', turnCount = '1'] = process.argv.slice(2);
 
 function say(line: string): void {
   writeSync(1, `${line}\n`);
@@ -39,7 +40,8 @@ function newEvent(seq: number): HistoryEvent {
   };
 }
 
-const store = new DrizzleStateStore(drizzle(new Database(file)));
+const db = driver === 'libsql' ? drizzleOnLibSql(`file:${file}`) : drizzle(new Database(file));
+const store = new DrizzleStateStore(db);
 await store.migrate();
 say('ready');
 const ids = Array.from({ length: Number(runCount) }, (_, i) => `${name}-${i}`);

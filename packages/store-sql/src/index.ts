@@ -94,9 +94,18 @@ export type {
   Statement,
   Update,
 } from './sql/statement.js';
+export {
+  AsyncSqliteSession,
+  type SqliteAnswer,
+  type SqliteSend,
+} from './sqlite/async-sqlite-session.js';
 export { isSqliteDriver, type SqliteDriver, type SqliteStatement } from './sqlite/driver.js';
 export { OneAtATime } from './sqlite/one-at-a-time.js';
 export { fileOf, openAgain, setUpAgain, takeWriteLock } from './sqlite/own-handle.js';
-export { SqliteExecutor, type SqliteExecutorOptions } from './sqlite/sqlite-executor.js';
+export {
+  makeDurable,
+  SqliteExecutor,
+  type SqliteExecutorOptions,
+} from './sqlite/sqlite-executor.js';
 export { SqliteSession } from './sqlite/sqlite-session.js';
 export { SqlStateStore, type SqlStateStoreOptions } from './store/sql-state-store.js';
