@@ -20,7 +20,7 @@ export interface LibSqlNative {
 }
 
 /** The class that `libsql` exports. */
-export interface LibSqlClass {
+interface LibSqlClass {
   new (file: string, options: { readonly timeout: number }): LibSqlNative;
   readonly SqliteError: new (...args: never) => Error;
 }
