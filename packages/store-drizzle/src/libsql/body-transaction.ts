@@ -10,6 +10,7 @@ export class BodyTransaction implements LibSqlTransaction {
   /** For the store's own statements. */
   readonly native: LibSqlTransaction;
   #isSealed = false;
+  #hasSentCommit = false;
   #hasEnded = false;
   /** Savepoints of nested transactions that are open. */
   #open = 0;
@@ -22,7 +23,7 @@ export class BodyTransaction implements LibSqlTransaction {
     return this.#isSealed || this.native.closed;
   }
 
-  /** A COMMIT or a ROLLBACK was acknowledged. */
+  /** A COMMIT was acknowledged, or a ROLLBACK that follows none. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
@@ -40,14 +41,16 @@ export class BodyTransaction implements LibSqlTransaction {
 
   async commit(): Promise<void> {
     this.#isSealed = true;
+    this.#hasSentCommit = true;
     await this.native.commit();
     this.#hasEnded = true;
   }
 
   async rollback(): Promise<void> {
     this.#isSealed = true;
+    // After a COMMIT that has failed there is nothing to roll back, and it says that all is well.
     await this.native.rollback();
-    this.#hasEnded = true;
+    this.#hasEnded = !this.#hasSentCommit;
   }
 
   /**

@@ -126,6 +126,8 @@ describe('a libSQL file', () => {
       await tx.run('insert into notes values (1)');
       // It waits for the write lock, which this transaction holds.
       created = store.createRuns({ runs: [newRun], claim: null });
+      // Who only reads does not wait.
+      expect(await store.getRun(newRun.id)).toBeUndefined();
       throw new Error('the application rolls back');
     });
     await expect(rolledBack).rejects.toThrow('rolls back');

@@ -6,6 +6,7 @@ import { drizzle } from 'drizzle-orm/libsql';
 import { makeScratchFolder } from 'store-fixtures';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DrizzleStateStore, type DrizzleTransaction } from '../../src/index.js';
+import { type LibSqlModules, loadModules } from '../../src/libsql/modules.js';
 import { openLibSql, orders } from './fixtures.js';
 import { claimed, newRun, transact } from './runs.js';
 
@@ -55,10 +56,26 @@ describe('ctx.transaction on a libSQL file', () => {
 
   test('waits for a transaction of the application, and is the same attempt', async () => {
     let bodies = 0;
+    let begun = 0;
+    const modules = loadModules();
+    const libsql: LibSqlModules = {
+      ...modules,
+      createClient: (config) => {
+        const client = modules.createClient(config);
+        const transaction = client.transaction.bind(client);
+        return Object.assign(client, {
+          transaction: (mode: 'write') => {
+            begun += 1;
+            return transaction(mode);
+          },
+        });
+      },
+    };
+    const store = new DrizzleStateStore(opened.db, { libsql });
     let outcome: Promise<unknown> = Promise.resolve();
     await opened.db.transaction(async (theirs) => {
       await theirs.insert(orders).values({ id: 'theirs' });
-      outcome = transact<Tx>(opened.store, run, async (tx) => {
+      outcome = transact<Tx>(store, run, async (tx) => {
         bodies += 1;
         await tx.insert(orders).values({ id: 'ours' });
         return String((await tx.select().from(orders)).length);
@@ -71,6 +88,9 @@ describe('ctx.transaction on a libSQL file', () => {
       arrival: { body: { payload: '2', attempt: 1 } },
     });
     expect(bodies).toBe(1);
+    // A connection that finds the database locked is of no use any more.
+    expect(begun).toBe(1);
+    await store.close();
   });
 
   test('refuses a nested transaction that was not awaited, and goes on', async () => {
