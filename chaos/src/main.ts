@@ -1,6 +1,6 @@
 /** The command line. */
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.js';
 import { faultsFor, NO_FAULTS } from './driver/plan.js';
@@ -42,7 +42,10 @@ async function letLoose(): Promise<boolean> {
     writeFileSync(path, `# Chaos, ${minutes} minutes\n\n${text}`);
   }
   const isSound = report.violations.length + report.invalid.length === 0;
-  if (!isSound) console.log(`The evidence is in ${report.folder}.`);
+  if (!isSound) {
+    writeFileSync(join(report.folder, 'violations.txt'), `${report.violations.join('\n')}\n`);
+    console.log(`All violations and the evidence are in ${report.folder}.`);
+  }
   return isSound;
 }
 

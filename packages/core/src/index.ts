@@ -124,6 +124,7 @@ export type {
   HeartbeatResult,
   HintListener,
   HistoryRequest,
+  ProbationRequest,
   RemoteTask,
   RetryRequest,
   RunChange,

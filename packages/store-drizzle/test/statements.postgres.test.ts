@@ -227,7 +227,7 @@ describe.skipIf(server === undefined)('statements on PostgreSQL', () => {
     await store.createRuns({ runs: [newRun('locked'), newRun('loose')], claim: 'dies' });
     const sweep = () =>
       store.takeOver({
-        ...{ limit: 10, maxCrashes: 10, backoffFrom: 3, backoffMs: 1_000, backoffCapMs: 1_000 },
+        ...{ limit: 10, maxCrashes: 10, probationFrom: 3, backoffMs: 1_000, backoffCapMs: 1_000 },
       });
     const other = await pool.connect();
     await other.query('begin');

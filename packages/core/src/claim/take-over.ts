@@ -4,6 +4,7 @@
  * It looks a few times per lease, and when the next lease ends: a dead worker is found as soon as it may be. Each process
  * looks at a moment of its own; of several that look at once, one takes a dead worker's runs and the others pass it over.
  */
+import { PROBATION_FROM } from '../run/probation.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type { StateStore } from '../store/state-store.js';
 import type { DatabaseClock } from './database-clock.js';
@@ -20,7 +21,6 @@ export interface TakeOverOptions {
 
 /** Sized to bring 20,000 runs back within 10 s (semantics.md, ruling 8). */
 const BATCH = 2_000;
-const BACKOFF_FROM = 3;
 const BACKOFF_MS = 1_000;
 const BACKOFF_CAP_MS = 15 * 60_000;
 const PURGE_LIMIT = 500;
@@ -78,7 +78,7 @@ export class TakeOverSweep {
     const { store, clock, maxCrashes, onTaken, runtime } = this.options;
     const { taken, blocked, more, nextExpiryAt } = await store.takeOver({
       limit: BATCH,
-      backoffFrom: BACKOFF_FROM,
+      probationFrom: PROBATION_FROM,
       backoffMs: BACKOFF_MS,
       backoffCapMs: BACKOFF_CAP_MS,
       maxCrashes,

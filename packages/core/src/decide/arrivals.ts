@@ -49,7 +49,7 @@ function recordChildOutcome(
   state.nextSeq += 1;
   state.draft.append(
     seq,
-    state.env.worker,
+    state.worker,
     { type: 'recorded', at: state.at(), payload, detail: { childRunId, childFailed: !ok } },
     {
       kind: 'child',

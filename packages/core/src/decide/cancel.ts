@@ -32,7 +32,7 @@ export function takeCancel(
   const seq = state.nextSeq;
   state.nextSeq += 1;
   const detail = { upto, ...(reason === null ? {} : { reason }) };
-  state.draft.note(seq, state.env.worker, 'cancel', 'cancel', state.windowSeq, {
+  state.draft.note(seq, state.worker, 'cancel', 'cancel', state.windowSeq, {
     type: 'recorded',
     at,
     detail,

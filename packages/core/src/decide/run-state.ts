@@ -10,7 +10,6 @@ import type { Waiting } from './waiting.js';
 
 /** What is not in the run's state: time, ids, randomness, settings. All injected, so that deciding stays pure. */
 export interface DecideEnv {
-  readonly worker: string;
   readonly codec: Codec;
   /** Database time as estimated now. */
   now(): number;
@@ -57,6 +56,11 @@ export class RunState {
     this.lastAt = run.startedAt ?? run.createdAt;
   }
 
+  /** In whose name events are recorded: the owner of the run, as it was claimed. */
+  get worker(): string {
+    return this.run.worker ?? '';
+  }
+
   /** Until when the run has to end. The time it was started with is the first branch's: a retry goes on without it. */
   get deadlineAt(): number | null {
     return this.run.branch === 0 ? this.run.deadlineAt : null;
@@ -77,7 +81,7 @@ export class RunState {
   record(operation: Operation, facts: Omit<EventFacts, 'at'>, at = this.at()): number {
     const seq = this.nextSeq;
     this.nextSeq += 1;
-    this.draft.record(seq, this.env.worker, operation, { ...facts, at });
+    this.draft.record(seq, this.worker, operation, { ...facts, at });
     return seq;
   }
 
@@ -85,10 +89,10 @@ export class RunState {
   noteSync(note: SyncNote): void {
     const seq = this.nextSeq;
     this.nextSeq += 1;
-    const { draft, env, windowSeq: cause } = this;
+    const { draft, worker, windowSeq: cause } = this;
     const at = this.at();
     if (note.note === 'patch') {
-      draft.note(seq, env.worker, 'patch', note.name, cause, { type: 'recorded', at });
+      draft.note(seq, worker, 'patch', note.name, cause, { type: 'recorded', at });
       return;
     }
     const { name, position, effect, group } = note;
@@ -103,7 +107,7 @@ export class RunState {
     } as const;
     draft.append(
       seq,
-      env.worker,
+      worker,
       { type: effect.ok ? 'completed' : 'failed', at, payload: effect.payload },
       what,
     );

@@ -26,6 +26,7 @@ import type { BoundBody, ExecutionHost } from './execution-host.js';
 import { guardAgainstForeignCalls } from './foreign-guard.js';
 import { ForeignWarnings } from './foreign-warnings.js';
 import { LocalStepRunner } from './local-step.js';
+import { Probation } from './probation.js';
 import { RunExecution } from './run-execution.js';
 import { RunReader } from './run-reader.js';
 import { RunTable } from './run-table.js';
@@ -66,6 +67,7 @@ export class Executor {
   private readonly host: ExecutionHost;
   private readonly reader: RunReader;
   private readonly foreign: ForeignWarnings;
+  private readonly probation: Probation;
   /** Runs that were woken before the answer to their creation came. */
   private readonly wokenEarly = new Set<string>();
   /** What the process does for workflow code while this engine runs. */
@@ -122,6 +124,10 @@ export class Executor {
     });
     this.reader = new RunReader({ store, runtime, worker: () => this.lease.worker });
     this.foreign = new ForeignWarnings(runtime.logger);
+    this.probation = new Probation({
+      runtime,
+      count: (request) => store.beginProbation(request),
+    });
     this.host = this.createHost();
     this.table = new RunTable({
       runtime,
@@ -129,6 +135,7 @@ export class Executor {
       residentCount: worker.residentCount,
       create: (run) => new RunExecution(this.host, run),
       load: (run, done) => this.reader.history(run, done),
+      probation: this.probation,
     });
   }
 
@@ -329,12 +336,8 @@ export class Executor {
   private createHost(): ExecutionHost {
     const { settings, worker, clock, turns } = this.options;
     const { runtime, codec } = settings;
-    const lease = () => this.lease;
     return {
       decideEnv: {
-        get worker() {
-          return lease().worker;
-        },
         codec,
         now: () => clock.now(),
         id: () => runtime.ids.id(),
@@ -389,6 +392,7 @@ export class Executor {
     if (draft.cancelledTasks.length > 0)
       dispatcher?.cancel(draft.cancelledTasks, 'the run no longer needs it');
     this.hint(turn.children.map(({ id }) => id));
+    this.probation.release(run.id);
     this.options.onCommitted(run, turn);
   }
 

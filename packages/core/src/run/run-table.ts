@@ -4,10 +4,10 @@
  */
 import { LeaseLostError } from '../errors/errors.js';
 import type { HistoryEvent } from '../model/history.js';
-import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type { ClaimedRun } from '../store/state-store.js';
+import type { Probation } from './probation.js';
 import type { RunExecution } from './run-execution.js';
 
 export interface RunTableOptions {
@@ -15,6 +15,7 @@ export interface RunTableOptions {
   readonly residentIdleMs: number;
   readonly residentCount: number;
   readonly create: (run: RunRecord) => RunExecution;
+  readonly probation: Probation;
   /** Reads the history of an owned run until it has it; says nothing if the process has lost the run meanwhile. */
   readonly load: (run: RunRecord, done: (history: readonly HistoryEvent[]) => void) => void;
 }
@@ -102,6 +103,7 @@ export class RunTable {
     const { runId } = execution;
     this.moved?.add(runId);
     if (this.executions.get(runId) !== execution) return;
+    this.options.probation.release(runId);
     this.remove(runId);
     this.adoptOvertaking(runId);
   }
@@ -109,6 +111,7 @@ export class RunTable {
   /** Drops every run: the lease is lost, or the process dies. */
   dropAll(reason: Error): void {
     this.overtaking.clear();
+    this.options.probation.clear();
     for (const execution of [...this.executions.values()]) execution.drop(reason);
     if (this.evictTimer !== null) this.options.runtime.scheduler.clearTimer(this.evictTimer);
     this.evictTimer = null;
@@ -153,21 +156,14 @@ export class RunTable {
       return { run, arrivals, execution };
     });
     for (const { run, arrivals, execution } of created) {
+      const isHere = () => this.executions.get(run.id) === execution;
       const begin = (history: readonly HistoryEvent[]) =>
-        this.begin(execution, history, arrivals, now);
+        this.options.probation.enter(run, isHere, () => {
+          if (isHere()) execution.begin(history, arrivals, now);
+        });
       if (first && run.epoch <= 1) begin([]);
       else this.options.load(run, begin);
     }
-  }
-
-  private begin(
-    execution: RunExecution,
-    history: readonly HistoryEvent[],
-    arrivals: readonly Arrival[],
-    now: number,
-  ): void {
-    if (this.executions.get(execution.runId) !== execution) return;
-    execution.begin(history, arrivals, now);
   }
 
   private evictOldest(): void {

@@ -121,13 +121,25 @@ export interface HeartbeatResult {
 export interface TakeOverRequest {
   /** Most runs to take from dead workers in this call. */
   readonly limit: number;
-  /** Claims without progress from which on the next claim is delayed. */
-  readonly backoffFrom: number;
-  /** Delay of the first backed-off claim, doubled for each further one, and its cap. */
+  /**
+   * Crashes without progress from which on a run is on probation: its next claim is delayed, and only `beginProbation`
+   * counts its crashes.
+   */
+  readonly probationFrom: number;
+  /** Delay of the first claim on probation, doubled for each further one, and its cap. */
   readonly backoffMs: number;
   readonly backoffCapMs: number;
   /** Crashes without progress at which the run becomes `blocked`. */
   readonly maxCrashes: number;
+}
+
+/** A run on probation that is about to begin. */
+export interface ProbationRequest {
+  readonly runId: string;
+  readonly worker: string;
+  readonly epoch: number;
+  /** The run's crashes, this time included: it counts as one until the run makes progress. */
+  readonly crashes: number;
 }
 
 export interface TakeOverResult {
@@ -322,6 +334,8 @@ export interface StateStore {
   heartbeat(request: HeartbeatRequest): Promise<HeartbeatResult>;
   /** Makes the runs of workers whose lease has passed claimable again, with epoch + 1. Suspended runs have no owner. */
   takeOver(request: TakeOverRequest): Promise<TakeOverResult>;
+  /** Counts the crash that is to be feared, before the run begins. Does nothing if it is not owned at this epoch. */
+  beginProbation(request: ProbationRequest): Promise<void>;
   /** Hands back all runs of a worker that stops, with epoch + 1, and forgets the worker. Costs no crash. */
   releaseWorker(worker: string): Promise<number>;
   /** Hands back one owned run without a turn; false if it was not owned at this epoch. */

@@ -260,6 +260,13 @@ export const TAKE_RUN = update('takeRun', {
   where: 'id = ?',
 });
 
+/** `[crashes, id, worker, epoch]` */
+export const BEGIN_PROBATION = update('beginProbation', {
+  table: 'durable_runs',
+  set: 'crashes = ?',
+  where: 'id = ? and worker = ? and epoch = ?',
+});
+
 /** `[crashes, last seq, reason, id]` */
 export const TAKE_AND_BLOCK_RUN = update('takeAndBlockRun', {
   table: 'durable_runs',

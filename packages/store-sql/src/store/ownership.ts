@@ -2,6 +2,7 @@ import {
   crashLoopReason,
   type HeartbeatRequest,
   type HeartbeatResult,
+  type ProbationRequest,
   type TakeOverRequest,
   type TakeOverResult,
 } from '@dudousxd/nestjs-durable-core';
@@ -9,6 +10,7 @@ import { change, first, lockRows, rows, rowsOfEach, type Script } from '../sql/s
 import type { Params } from '../sql/statement.js';
 import { BRING_READY, DELETE_READY, SET_READY } from '../statements/ready.js';
 import {
+  BEGIN_PROBATION,
   LOCK_HEAD,
   LOCK_OWNED,
   LOCK_OWNED_IDS,
@@ -84,16 +86,21 @@ interface TakenRun {
 
 function judge(run: LostRun, request: TakeOverRequest): TakenRun {
   const lastSeq = run.last_seq ?? 0;
-  const crashes = run.crash_seq === lastSeq ? run.crashes + 1 : 1;
+  const crashes = run.crash_seq === lastSeq ? crashesAfter(run.crashes, request) : 1;
   const delayMs = crashes >= request.maxCrashes ? null : backoffMs(crashes, request);
   return { run, crashes, lastSeq, delayMs };
 }
 
+/** On probation, a claim counts when the run begins. */
+function crashesAfter(crashes: number, { probationFrom }: TakeOverRequest): number {
+  return crashes < probationFrom ? crashes + 1 : crashes;
+}
+
 function backoffMs(
   crashes: number,
-  { backoffFrom, backoffMs, backoffCapMs }: TakeOverRequest,
+  { probationFrom, backoffMs, backoffCapMs }: TakeOverRequest,
 ): number {
-  const doublings = crashes - (backoffFrom - 1);
+  const doublings = crashes - (probationFrom - 1);
   return doublings < 0 ? 0 : Math.min(backoffCapMs, backoffMs * 2 ** doublings);
 }
 
@@ -119,6 +126,12 @@ function* takeFromDead({ now }: Transition, batch: readonly TakenRun[]): Script<
     DELETE_READY,
     blocked.map((params) => params.slice(-1)),
   );
+}
+
+/** Counts the crash that is to be feared. */
+export function* beginProbation(request: ProbationRequest): Script<void> {
+  const { runId, worker, epoch, crashes } = request;
+  yield* change(BEGIN_PROBATION, [[crashes, runId, worker, epoch]]);
 }
 
 /** Hands back all runs of a worker that stops, and remembers it as dead. */

@@ -17,6 +17,7 @@ import {
   type HistoryRequest,
   type InboxMessage,
   type NewRun,
+  type ProbationRequest,
   type RetryRequest,
   type RunFilter,
   type RunPage,
@@ -147,6 +148,10 @@ export class SqlStateStore implements StateStore {
 
   takeOver(request: TakeOverRequest): Promise<TakeOverResult> {
     return this.#executor.write(() => ownership.takeOver(request));
+  }
+
+  beginProbation(request: ProbationRequest): Promise<void> {
+    return this.#executor.write(() => ownership.beginProbation(request));
   }
 
   releaseWorker(worker: string): Promise<number> {

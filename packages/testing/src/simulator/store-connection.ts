@@ -32,6 +32,7 @@ const METHODS: readonly Method[] = [
   'claim',
   'heartbeat',
   'takeOver',
+  'beginProbation',
   'releaseWorker',
   'releaseRun',
   'history',

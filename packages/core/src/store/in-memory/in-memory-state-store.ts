@@ -20,6 +20,7 @@ import type {
   HeartbeatResult,
   HintListener,
   HistoryRequest,
+  ProbationRequest,
   RetryRequest,
   RunFilter,
   RunPage,
@@ -42,7 +43,7 @@ import { insertRun } from './create-run.js';
 import { acceptSignal, completeTask, deliver } from './deliver.js';
 import { countRuns, listRuns } from './list-runs.js';
 import { deleteRun, retry, terminate } from './operator-verbs.js';
-import { handBack, releaseWorker, takeOver } from './ownership.js';
+import { beginProbation, handBack, releaseWorker, takeOver } from './ownership.js';
 import { receive } from './receive.js';
 import { extendTasks, takeTasks } from './take-tasks.js';
 import { createTables, Transition } from './transition.js';
@@ -115,6 +116,10 @@ export class InMemoryStateStore implements StateStore {
 
   async takeOver(request: TakeOverRequest): Promise<TakeOverResult> {
     return takeOver(this.#begin(), request);
+  }
+
+  async beginProbation(request: ProbationRequest): Promise<void> {
+    beginProbation(this.#begin(), request);
   }
 
   async releaseWorker(worker: string): Promise<number> {

@@ -1,6 +1,6 @@
 import type { RunRecord } from '../../model/run.js';
 import { crashLoopReason } from '../reasons.js';
-import type { TakeOverRequest, TakeOverResult } from '../state-store.js';
+import type { ProbationRequest, TakeOverRequest, TakeOverResult } from '../state-store.js';
 import type { Transition } from './transition.js';
 
 /** Takes runs from workers whose lease has passed. A worker that has lost its last run is dead. */
@@ -26,7 +26,7 @@ function takeFromDead(
 ): RunRecord['status'] {
   const { runs, ready, history } = tx.tables;
   const seq = history.lastSeq(run.id, run.branch);
-  const crashes = runs.crashSeq(run.id) === seq ? run.crashes + 1 : 1;
+  const crashes = runs.crashSeq(run.id) === seq ? crashesAfter(run.crashes, request) : 1;
   runs.setCrashSeq(run.id, seq);
   const unowned: RunRecord = { ...run, worker: null, epoch: run.epoch + 1, crashes };
   if (crashes >= request.maxCrashes) {
@@ -40,11 +40,23 @@ function takeFromDead(
   return runs.put(unowned).status;
 }
 
+/** On probation, a claim counts when the run begins. */
+function crashesAfter(crashes: number, { probationFrom }: TakeOverRequest): number {
+  return crashes < probationFrom ? crashes + 1 : crashes;
+}
+
+/** Counts the crash that is to be feared. */
+export function beginProbation(tx: Transition, request: ProbationRequest): void {
+  const { runId, worker, epoch, crashes } = request;
+  const run = tx.tables.runs.get(runId);
+  if (run?.worker === worker && run.epoch === epoch) tx.tables.runs.put({ ...run, crashes });
+}
+
 function backoffMs(
   crashes: number,
-  { backoffFrom, backoffMs, backoffCapMs }: TakeOverRequest,
+  { probationFrom, backoffMs, backoffCapMs }: TakeOverRequest,
 ): number {
-  const doublings = crashes - (backoffFrom - 1);
+  const doublings = crashes - (probationFrom - 1);
   return doublings < 0 ? 0 : Math.min(backoffCapMs, backoffMs * 2 ** doublings);
 }
 

@@ -131,7 +131,7 @@ export class StoreBench {
   }
 
   async takeOver(overrides: Partial<TakeOverRequest> = {}): Promise<TakeOverResult> {
-    const backoff = { backoffFrom: 3, backoffMs: 1_000, backoffCapMs: 60_000 };
+    const backoff = { probationFrom: 3, backoffMs: 1_000, backoffCapMs: 60_000 };
     return this.store.takeOver({ limit: 1_000, maxCrashes: 10, ...backoff, ...overrides });
   }
 

@@ -155,7 +155,7 @@ export function describeConcurrency(storeTest: StoreTest): void {
           const request = {
             limit: 10,
             maxCrashes: 10,
-            backoffFrom: 3,
+            probationFrom: 3,
             backoffMs: 1,
             backoffCapMs: 1,
           };

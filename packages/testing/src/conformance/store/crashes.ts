@@ -6,17 +6,30 @@ import type { StoreTest } from './store-test.js';
 
 const LEASE_MS = 1_000;
 
-/** Lets a new worker claim the run and die on it; `work` happens in between. Returns the run after the take-over. */
+const PROBATION_FROM = 3;
+
+/** As the engine begins a run that it has claimed. */
+async function begin(bench: StoreBench, { id, worker, epoch, crashes }: RunRecord): Promise<void> {
+  if (crashes < PROBATION_FROM) return;
+  const request = { runId: id, worker: worker ?? '', epoch, crashes: crashes + 1 };
+  await bench.store.beginProbation(request);
+}
+
+/**
+ * Lets a new worker claim the run, begin it and die on it; `work` happens in between. Returns the run after the take-over.
+ */
 async function crash(
   bench: StoreBench,
   runId: string,
   work: (run: RunRecord) => Promise<unknown> = async () => undefined,
+  begins = true,
 ): Promise<RunRecord> {
   const worker = `mortal-${bench.now}`;
   await bench.heartbeat(worker, LEASE_MS);
   const { claimed } = await bench.claim(worker);
   const run = claimed.find((item) => item.run.id === runId)?.run;
   if (!run) throw new Error(`run ${runId} was not claimable`);
+  if (begins) await begin(bench, run);
   await work(run);
   await bench.advance(LEASE_MS + 1);
   await bench.takeOver();
@@ -50,6 +63,26 @@ export function describeCrashes(storeTest: StoreTest): void {
         expect(delays).toEqual([0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
       },
     );
+
+    storeTest('counts a run on probation only when it has begun', async (bench) => {
+      const { id } = await bench.create();
+      for (let crashes = 1; crashes <= 4; crashes += 1) {
+        expect(await crash(bench, id)).toMatchObject({ crashes });
+        await bench.advance(60_000);
+      }
+      for (let claims = 1; claims <= 20; claims += 1) {
+        const waited = await crash(bench, id, undefined, false);
+        expect(waited).toMatchObject({ crashes: 4, status: 'running' });
+        expect(await delayOf(bench)).toBe(4_000);
+        await bench.advance(60_000);
+      }
+      const late = async ({ worker, epoch }: RunRecord) => {
+        const request = { runId: id, worker: worker ?? '', epoch: epoch - 1, crashes: 9 };
+        await bench.store.beginProbation(request);
+        await bench.store.beginProbation({ ...request, worker: 'another', epoch });
+      };
+      expect(await crash(bench, id, late)).toMatchObject({ crashes: 5 });
+    });
 
     storeTest(
       'blocks the run at the last crash, and retry gives it all chances again',

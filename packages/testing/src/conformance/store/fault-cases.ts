@@ -86,7 +86,7 @@ function turnCase(name: string, change: Turn['change']): FaultCase {
 }
 
 const CLAIM = { worker: 'w9', namespace: NAMESPACE, serves: [QUEUE], limit: 10, resync: false };
-const TAKE_OVER = { limit: 10, backoffFrom: 3, backoffMs: 10, backoffCapMs: 99, maxCrashes: 10 };
+const TAKE_OVER = { limit: 10, probationFrom: 3, backoffMs: 10, backoffCapMs: 99, maxCrashes: 10 };
 
 /** The operations that are tried with a fault at each of their statements. */
 export const FAULT_CASES: readonly FaultCase[] = [
@@ -152,6 +152,13 @@ export const FAULT_CASES: readonly FaultCase[] = [
       await bench.heartbeat('w1', 1);
       await bench.advance(2);
       return (store) => store.takeOver(TAKE_OVER);
+    },
+  },
+  {
+    name: 'beginProbation',
+    async prepare(bench) {
+      const { id: runId, epoch } = await bench.start('w1');
+      return (store) => store.beginProbation({ runId, worker: 'w1', epoch, crashes: 4 });
     },
   },
   {

@@ -45,7 +45,11 @@ export type Command =
   | { readonly op: 'heartbeat'; readonly worker: number; readonly leaseMs: number }
   | { readonly op: 'takeOver'; readonly maxCrashes: number }
   | { readonly op: 'releaseWorker'; readonly worker: number }
-  | { readonly op: 'releaseRun'; readonly run: number; readonly isStale: boolean }
+  | {
+      readonly op: 'releaseRun' | 'beginProbation';
+      readonly run: number;
+      readonly isStale: boolean;
+    }
   | {
       readonly op: 'deliver';
       readonly runs: readonly number[];
@@ -154,7 +158,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      op: fc.constant('releaseRun' as const),
+      op: fc.constantFrom('releaseRun' as const, 'beginProbation' as const),
       run: pick,
       isStale: rarely,
     }),

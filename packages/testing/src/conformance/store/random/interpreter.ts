@@ -73,7 +73,7 @@ export class Interpreter {
   }
 
   async #takeOver(maxCrashes: number) {
-    const backoff = { backoffFrom: 3, backoffMs: 20, backoffCapMs: 50 };
+    const backoff = { probationFrom: 3, backoffMs: 20, backoffCapMs: 50 };
     await this.#pair.both((store) => store.takeOver({ limit: 1_000, maxCrashes, ...backoff }));
   }
 
@@ -120,7 +120,16 @@ export class Interpreter {
   async #operate(
     command: Extract<
       Command,
-      { op: 'releaseWorker' | 'releaseRun' | 'terminate' | 'retry' | 'deleteRun' | 'purge' }
+      {
+        op:
+          | 'releaseWorker'
+          | 'releaseRun'
+          | 'beginProbation'
+          | 'terminate'
+          | 'retry'
+          | 'deleteRun'
+          | 'purge';
+      }
     >,
   ) {
     const pair = this.#pair;
@@ -136,10 +145,14 @@ export class Interpreter {
     const run = await this.#target(command);
     const runId = run?.id ?? choose(RUN_IDS, command.run);
     switch (command.op) {
-      case 'releaseRun': {
+      case 'releaseRun':
+      case 'beginProbation': {
         const epoch = (run?.epoch ?? 0) - (command.isStale ? 1 : 0);
         const worker = run?.worker ?? 'w0';
-        await pair.both((store) => store.releaseRun(runId, worker, epoch));
+        const request = { runId, worker, epoch, crashes: (run?.crashes ?? 0) + 1 };
+        if (command.op === 'releaseRun')
+          await pair.both((store) => store.releaseRun(runId, worker, epoch));
+        else await pair.both((store) => store.beginProbation(request));
         return;
       }
       case 'terminate': {
@@ -162,6 +175,7 @@ export class Interpreter {
     const runs = await this.#pair.runs();
     const suits: Readonly<Record<string, (run: RunRecord) => boolean>> = {
       releaseRun: (run) => run.worker !== null,
+      beginProbation: (run) => run.worker !== null,
       terminate: (run) => !isTerminal(run.status),
       retry: (run) => run.status === 'failed' || run.status === 'blocked',
       deleteRun: (run) => isTerminal(run.status),

@@ -73,7 +73,7 @@ function checkTransition({ id, status: from }: RunRecord, { status: to }: RunRec
 }
 
 const ROUNDS = 12;
-const BACKOFF = { backoffFrom: 1_000, backoffMs: 1, backoffCapMs: 1, maxCrashes: 1_000_000 };
+const BACKOFF = { probationFrom: 1_000, backoffMs: 1, backoffCapMs: 1, maxCrashes: 1_000_000 };
 
 /**
  * **I12, I2** No run is forgotten: when all workers are dead, all timers due, and every signal and result that a run can
