@@ -34,7 +34,7 @@ import type { CommitEnd, CreateOutcome, DeliverResult, StateStore } from './stor
 import { untilReachable } from './store/until-reachable.js';
 import { warnOfSettings } from './store/warn-of-settings.js';
 import { InProcessTransport } from './transport/in-process.js';
-import type { Transport } from './transport/transport.js';
+import type { Transport, TransportHost } from './transport/transport.js';
 import type { StepDefinition, WorkflowDefinition } from './workflow/definition.js';
 import type { Duration } from './workflow/duration.js';
 import { Registry } from './workflow/registry.js';
@@ -146,7 +146,7 @@ export class DurableEngine implements DurableClient {
   }
 
   private async boot(): Promise<void> {
-    const { codec, runtime, namespace, autoSchema, startTimeoutMs: limitMs } = this.settings;
+    const { runtime, namespace, autoSchema, startTimeoutMs: limitMs } = this.settings;
     const isOver = () => this.phase !== 'running';
     const patience = {
       store: this.store,
@@ -165,9 +165,7 @@ export class DurableEngine implements DurableClient {
         if (of === null || of === namespace) executor.hinted();
       });
       const handlers = this.registry.contractSteps().map(contractHandler);
-      const livenessMs = livenessFor(this.settings.worker?.leaseMs ?? 0);
-      const host = { codec, runtime, livenessMs };
-      await this.transport.serve(handlers, this.executor.lease.worker, host);
+      await this.transport.serve(handlers, this.executor.lease.worker, this.transportHost());
       await this.dispatcher?.start();
       await this.executor.start(patience);
     }
@@ -373,6 +371,11 @@ export class DurableEngine implements DurableClient {
     });
   }
 
+  private transportHost(): TransportHost {
+    const { codec, runtime, namespace, worker } = this.settings;
+    return { codec, runtime, namespace, livenessMs: livenessFor(worker?.leaseMs ?? 0) };
+  }
+
   private createDispatcher(): Dispatcher | null {
     const { executor } = this;
     const { worker, runtime, namespace } = this.settings;
@@ -380,6 +383,7 @@ export class DurableEngine implements DurableClient {
     return new Dispatcher({
       store: this.store,
       transport: this.transport,
+      host: this.transportHost(),
       runtime,
       clock: this.clock,
       namespace,

@@ -4,18 +4,26 @@
  * D1. The outbox is the truth: a taken task becomes visible again unless its worker gives signs of life, and is then
  *     dispatched again by whichever process takes it (trap B21).
  * D2. A result is in the database, or known to be useless, before the transport is told that it was taken.
+ * D3. A task that nobody serves waits in the outbox. Who is told of a new worker makes its tasks visible at once; without
+ *     that they become visible by themselves.
  */
 
 import type { DatabaseClock } from '../claim/database-clock.js';
 import { Batcher } from '../commit/batcher.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type { DeliverResult, RemoteTask, StateStore, TaskResult } from '../store/state-store.js';
-import type { TaskHeartbeat, Transport, TransportSink } from '../transport/transport.js';
+import type {
+  TaskHeartbeat,
+  Transport,
+  TransportHost,
+  TransportSink,
+} from '../transport/transport.js';
 import { within } from './watchdog.js';
 
 export interface DispatcherOptions {
   readonly store: StateStore;
   readonly transport: Transport;
+  readonly host: TransportHost;
   readonly runtime: Runtime;
   readonly clock: DatabaseClock;
   readonly namespace: string;
@@ -30,6 +38,10 @@ const BATCH = 200;
 const MIN_PAUSE_MS = 20;
 const IDLE_PAUSE_MS = 1_000;
 const MAX_EXTEND_PAUSE_MS = 1_000;
+/** When what the transport could not take is tried again. */
+const REDISPATCH_MS = 2_000;
+/** Tasks that are remembered; what is forgotten costs time, not tasks. */
+const MAX_REMEMBERED = 10_000;
 const MAX_LIVENESS_MS = 5_000;
 /** A sign of life and its way into the database take well under half of a task's visibility. */
 const LIVENESS_SHARE = 1 / 4;
@@ -44,8 +56,11 @@ export class Dispatcher implements TransportSink {
   private readonly options: DispatcherOptions;
   private readonly results: Batcher<TaskResult, DeliverResult>;
   private readonly alive = new Set<string>();
-  /** Tasks that were handed to handlers of this process and have no result yet, with their runs. */
+  /** Tasks that were handed to the transport here and have had no result here, with their runs. */
   private readonly outstanding = new Map<string, string>();
+  /** Tasks that nobody served when they were taken, with their steps. */
+  private readonly unserved = new Map<string, string>();
+  private hasIgnored = false;
   private pollTimer: TimerHandle | null = null;
   private extendTimer: TimerHandle | null = null;
   private polling = false;
@@ -67,7 +82,7 @@ export class Dispatcher implements TransportSink {
   }
 
   async start(): Promise<void> {
-    await this.options.transport.bind(this);
+    await this.options.transport.bind(this, this.options.host);
     this.running = true;
     this.kick();
   }
@@ -80,9 +95,10 @@ export class Dispatcher implements TransportSink {
 
   /** Call it when the transport is closed: what has no result by then is visible to other processes at once. */
   async stop(flushMs: number): Promise<void> {
-    const { runtime, store } = this.options;
+    const { runtime, store, transport } = this.options;
     await within(runtime, flushMs, this.results.whenIdle());
-    const outstanding = [...this.outstanding.keys()];
+    // What other processes were given goes on there.
+    const outstanding = transport.reach === 'process' ? [...this.outstanding.keys()] : [];
     this.kill();
     if (outstanding.length > 0) await store.extendTasks(outstanding, 0);
   }
@@ -113,7 +129,7 @@ export class Dispatcher implements TransportSink {
     });
   }
 
-  /** The run was ended from outside: its attempts in this process are asked to stop. */
+  /** The run was ended from outside: its attempts that were dispatched here are asked to stop. */
   cancelRun(runId: string, reason: string): void {
     const ids = [...this.outstanding].flatMap(([id, owner]) => (owner === runId ? [id] : []));
     if (ids.length > 0) this.cancel(ids, reason);
@@ -122,8 +138,39 @@ export class Dispatcher implements TransportSink {
   async result(result: TaskResult): Promise<void> {
     this.alive.delete(result.taskId);
     this.outstanding.delete(result.taskId);
-    const { woken } = await this.results.submit(result);
+    const { outcome, woken } = await this.results.submit(result);
+    if (outcome === 'ignored') this.noteIgnored(result);
     this.options.onWoken(woken);
+  }
+
+  /** Usual after a recovery, so it is said once; of a forged result nothing else would tell. */
+  private noteIgnored({ taskId, result: { attempt, worker } }: TaskResult): void {
+    const { logger } = this.options.runtime;
+    const message =
+      'A result of a remote step was dropped: its attempt is unknown or over, or the token is not its own.';
+    const fields = { taskId, attempt, worker };
+    if (this.hasIgnored) logger.debug(message, fields);
+    else logger.info(`${message} More of them are logged at level debug.`, fields);
+    this.hasIgnored = true;
+  }
+
+  served(steps: readonly string[]): void {
+    const ids = [...this.unserved].flatMap(([id, step]) => (steps.includes(step) ? [id] : []));
+    for (const id of ids) this.unserved.delete(id);
+    if (ids.length > 0) void this.show(ids, 0);
+  }
+
+  /** Makes taken tasks visible again soon. */
+  private async show(taskIds: readonly string[], afterMs: number): Promise<void> {
+    const { store, runtime } = this.options;
+    try {
+      await store.extendTasks(taskIds, afterMs);
+      if (afterMs === 0) this.kick();
+    } catch (error) {
+      runtime.logger.warn('Remote steps that were not dispatched wait for their visibility.', {
+        error,
+      });
+    }
   }
 
   heartbeat({ taskId }: TaskHeartbeat): void {
@@ -181,13 +228,33 @@ export class Dispatcher implements TransportSink {
   }
 
   private async dispatch(tasks: readonly RemoteTask[]): Promise<void> {
-    const { transport } = this.options;
-    if (transport.reach === 'process')
-      for (const { id, runId } of tasks) this.outstanding.set(id, runId);
-    await transport.dispatch(tasks);
+    for (const { id, runId } of tasks) remember(this.outstanding, id, runId);
+    try {
+      const outcomes = await this.options.transport.dispatch(tasks);
+      tasks.forEach(({ id, step }, index) => {
+        if (outcomes[index] === 'unserved') remember(this.unserved, id, step);
+        else this.unserved.delete(id);
+      });
+    } catch (error) {
+      await this.show(
+        tasks.map(({ id }) => id),
+        Math.min(REDISPATCH_MS, this.options.visibilityMs),
+      );
+      throw error;
+    }
   }
 
   private clear(timer: TimerHandle | null): void {
     if (timer !== null) this.options.runtime.scheduler.clearTimer(timer);
+  }
+}
+
+/** Keeps the youngest. */
+function remember(map: Map<string, string>, key: string, value: string): void {
+  map.set(key, value);
+  if (map.size <= MAX_REMEMBERED) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
   }
 }

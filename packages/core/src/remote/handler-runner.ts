@@ -21,6 +21,8 @@ export interface Attempt {
   readonly worker: string;
   /** Takes the attempt's signs of life, throttled; progress is encoded. Must not throw. */
   readonly heartbeat: (progress: string | undefined) => void;
+  /** How often the engine wants a sign of life, in milliseconds. @default what the host says */
+  readonly livenessMs?: number;
 }
 
 /** An attempt that has been taken on. */
@@ -58,7 +60,7 @@ class AttemptRun implements RunningAttempt {
     this.#host = host;
     const { timeoutMs, heartbeatTimeoutMs } = attempt.task;
     const fastest = heartbeatTimeoutMs === null ? THROTTLE_MS : heartbeatTimeoutMs / 3;
-    const livenessMs = host.livenessMs ?? DEFAULT_LIVENESS_MS;
+    const livenessMs = attempt.livenessMs ?? host.livenessMs ?? DEFAULT_LIVENESS_MS;
     const pace = { throttleMs: Math.min(THROTTLE_MS, fastest, livenessMs), livenessMs };
     this.#reporter = new HeartbeatReporter(host.runtime, pace, attempt.heartbeat);
     this.#silence = this.#limit(HeartbeatTimeoutError, heartbeatTimeoutMs);

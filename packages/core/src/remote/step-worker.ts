@@ -16,7 +16,11 @@ const HANDOVER_DELAYS_MS = [50, 200, 1_000, 5_000, 10_000] as const;
 interface RunningTask {
   readonly task: RemoteTask;
   readonly attempt: RunningAttempt;
+  readonly over: Promise<AttemptEnd>;
 }
+
+/** `reported`: its result was taken. `dropped`: nobody knows how it ended, so it has to run again. */
+export type AttemptEnd = 'reported' | 'dropped';
 
 /** What a worker serves. */
 export interface StepWorkerOptions {
@@ -57,14 +61,34 @@ export class StepWorker {
    * goes to `sink`. An attempt that is running here already goes on, and is not run beside itself.
    */
   take(task: RemoteTask, sink: TransportSink): boolean {
+    return this.run(task, sink) !== undefined;
+  }
+
+  /**
+   * As `take`, for a transport that has to know when an attempt is over: resolves then, and never rejects. Undefined where
+   * `take` is false.
+   *
+   * @param livenessMs how often the engine wants a sign of life; the host's pace if it is left out
+   */
+  run(task: RemoteTask, sink: TransportSink, livenessMs?: number): Promise<AttemptEnd> | undefined {
     const handler = this.#handlers.get(task.step);
-    if (handler === undefined || this.#phase !== 'open') return false;
-    if (this.#running.has(task.token)) return true;
+    if (handler === undefined || this.#phase !== 'open') return undefined;
+    const running = this.#running.get(task.token);
+    if (running !== undefined) return running.over;
     const heartbeat = (progress: string | undefined) => this.#beat(task, sink, progress);
-    const attempt = startAttempt({ handler, task, worker: this.#worker, heartbeat }, this.#host);
-    this.#running.set(task.token, { task, attempt });
-    void this.#finish(task, attempt, sink);
-    return true;
+    const pace = livenessMs === undefined ? {} : { livenessMs };
+    const attempt = startAttempt(
+      { handler, task, worker: this.#worker, heartbeat, ...pace },
+      this.#host,
+    );
+    const over = this.#finish(task, attempt, sink);
+    this.#running.set(task.token, { task, attempt, over });
+    return over;
+  }
+
+  /** Whether a step is served here. */
+  serves(step: string): boolean {
+    return this.#handlers.has(step);
   }
 
   /** Fires the signals of these tasks' attempts. Unknown ids are ignored. */
@@ -97,24 +121,34 @@ export class StepWorker {
     });
   }
 
-  async #finish(task: RemoteTask, attempt: RunningAttempt, sink: TransportSink): Promise<void> {
+  async #finish(
+    task: RemoteTask,
+    attempt: RunningAttempt,
+    sink: TransportSink,
+  ): Promise<AttemptEnd> {
     const result = await attempt.result;
-    await this.#handOver(task, result, sink);
+    const end = await this.#handOver(task, result, sink);
     this.#running.delete(task.token);
     if (this.#running.size === 0) this.#onIdle();
+    return end;
   }
 
-  async #handOver(task: RemoteTask, result: RemoteResult, sink: TransportSink): Promise<void> {
+  async #handOver(
+    task: RemoteTask,
+    result: RemoteResult,
+    sink: TransportSink,
+  ): Promise<AttemptEnd> {
     for (const delayMs of [...HANDOVER_DELAYS_MS, null]) {
-      if (this.#phase === 'closed') return;
+      if (this.#phase === 'closed') return 'dropped';
       try {
         await sink.result({ taskId: task.id, token: task.token, result });
-        return;
+        return 'reported';
       } catch (error) {
         this.#warn(task, error, delayMs);
       }
       if (delayMs !== null) await this.#pause(delayMs);
     }
+    return 'dropped';
   }
 
   #warn(task: RemoteTask, error: unknown, delayMs: number | null): void {

@@ -22,10 +22,12 @@ export interface TaskHeartbeat {
   readonly progress?: string;
 }
 
-/** What the worker side of a transport works with: the same codec, clock and timers as the engine's. */
+/** What both ends of a transport work with: the codec, the clock, the timers and the logger of their process. */
 export interface TransportHost {
   readonly codec: Codec;
   readonly runtime: Runtime;
+  /** Separates applications that share a broker: tasks of one never reach handlers of another. @default 'default' */
+  readonly namespace?: string;
   /** How often a running attempt gives a sign of life by itself, in milliseconds. @default 5000 */
   readonly livenessMs?: number;
 }
@@ -35,6 +37,8 @@ export interface TransportSink {
   /** Resolves when the result is in the database or known to be useless: the transport may forget it then. */
   result(result: TaskResult): Promise<void>;
   heartbeat(beat: TaskHeartbeat): void;
+  /** Somebody has begun to serve these steps: what was `unserved` may be dispatched at once. A hint. */
+  served?(steps: readonly string[]): void;
 }
 
 /** Whether a task was handed over. `unserved`: nobody announces a handler for the step now. */
@@ -45,9 +49,13 @@ export interface Transport {
   /** `process`: only handlers of this process can be reached, so only their tasks are taken from the outbox. */
   readonly reach: 'process' | 'network';
   /** Binds the engine. Called once, before anything is dispatched. */
-  bind(sink: TransportSink): Promise<void>;
+  bind(sink: TransportSink, host: TransportHost): Promise<void>;
   /** Binds handlers of this process. Called once, at boot; may be called without `bind` in a pure worker. */
   serve(handlers: readonly StepHandler[], worker: string, host: TransportHost): Promise<void>;
+  /**
+   * Hands tasks over, and answers for each, in order. Rejects soon when that is impossible now: whether any of them was
+   * handed over is open then, and they are dispatched again.
+   */
   dispatch(tasks: readonly RemoteTask[]): Promise<readonly DispatchOutcome[]>;
   /** Asks the handlers of these attempts to stop: their AbortSignal fires. Best effort. */
   cancel(taskIds: readonly string[], reason: string): Promise<void>;

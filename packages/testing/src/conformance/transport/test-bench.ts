@@ -15,6 +15,8 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 /** The machine's own time: transports to other processes know no other. */
 const runtime = createSystemRuntime(silent);
 
+const NAMESPACE = 'conformance';
+
 /** One transport under test, with handlers that a test scripts. */
 export class TestBench {
   readonly codec: Codec = createCodec();
@@ -34,9 +36,10 @@ export class TestBench {
     const bench = new TestBench(await fixture.open());
     const { engine, worker } = bench.ends;
     onTestFinished(() => bench.#dispose());
-    await engine.bind(bench.sink);
+    const host = { codec: bench.codec, runtime, namespace: NAMESPACE };
+    await engine.bind(bench.sink, host);
     const list = Object.entries(handlers).map(([name, invoke]) => ({ name, invoke }));
-    await worker.serve(list, 'worker-1', { codec: bench.codec, runtime });
+    await worker.serve(list, 'worker-1', host);
     return bench;
   }
 
@@ -46,7 +49,7 @@ export class TestBench {
     const id = `task-${this.#tasks}`;
     return {
       id,
-      namespace: 'conformance',
+      namespace: NAMESPACE,
       runId: `run-${this.#tasks}`,
       branch: 0,
       position: 1,
@@ -69,6 +72,14 @@ export class TestBench {
     const [outcome] = await this.ends.engine.dispatch([task]);
     if (outcome !== 'dispatched') throw new Error(`step '${step}' was not taken: ${outcome}`);
     return task.token;
+  }
+
+  /** Dispatches tasks of their own until nobody serves the step any more: the news may take a moment to arrive. */
+  async untilUnserved(step: string): Promise<void> {
+    for (;;) {
+      const [outcome] = await this.ends.engine.dispatch([this.task(step)]);
+      if (outcome === 'unserved') return;
+    }
   }
 
   async close(timeoutMs = 0): Promise<void> {
