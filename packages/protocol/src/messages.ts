@@ -29,7 +29,7 @@ function optional<T>(schema: z.ZodType<T>) {
   return schema.nullish().transform((value) => value ?? undefined);
 }
 
-/** W3C trace context, of the span that has sent the message. What does not fit is left out, never refused. */
+/** W3C trace context, of the span that has sent the message. */
 const trace = {
   traceparent: optional(z.string().max(MAX_NAME_LENGTH)),
   tracestate: optional(z.string().max(MAX_TEXT_LENGTH)),

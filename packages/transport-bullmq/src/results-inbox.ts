@@ -1,0 +1,184 @@
+/**
+ * An engine's end of the results streams.
+ *
+ * **R1** An entry is deleted when the sink has taken it, never before: what a crash or a failing database leaves behind is
+ *   read again. So an entry may be delivered twice; the engine accepts one result per attempt.
+ * **R2** Answers go to the engine that has sent the task, which as a rule owns the run. The streams of engines that are gone
+ *   are read by one that lives, beat by beat, so that no answer waits for an engine that never comes back.
+ */
+import type { TransportHost, TransportSink } from '@dudousxd/nestjs-durable-core';
+import {
+  type HeartbeatMessage,
+  type MessageLimits,
+  type ResultMessage,
+  readMessage,
+} from '@dudousxd/nestjs-durable-protocol';
+import type { BadMessages } from './bad-messages.js';
+import { endsWithin } from './deadline.js';
+import type { Keys } from './keys.js';
+import type { RedisLink } from './redis-link.js';
+import { type StreamEntry, StreamReader, toEntry } from './stream-reader.js';
+
+/** What results are read with. */
+export interface ResultsInboxOptions {
+  readonly link: RedisLink;
+  readonly keys: Keys;
+  readonly engineId: string;
+  readonly sink: TransportSink;
+  readonly host: TransportHost;
+  readonly bad: BadMessages;
+  readonly limits: MessageLimits;
+}
+
+/** Results that the engine has not taken yet: above that no more are read. */
+const MAX_IN_FLIGHT = 2_000;
+const SWEEP_COUNT = 500;
+const RETRY_MS = 250;
+
+export class ResultsInbox {
+  readonly #options: ResultsInboxOptions;
+  readonly #reader: StreamReader;
+  /** Keys and ids of entries that are with the sink. */
+  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #taken = new Map<string, string[]>();
+  #isDeleting = false;
+  #retry: { clear(): void } | undefined;
+  #isStopped = false;
+
+  constructor(options: ResultsInboxOptions) {
+    this.#options = options;
+    const { link, keys, engineId, host } = options;
+    const key = keys.results(engineId);
+    this.#reader = new StreamReader({
+      redis: link.blocking(),
+      key,
+      from: async () => '0-0',
+      onEntries: (entries) => this.#take(key, entries),
+      runtime: host.runtime,
+    });
+  }
+
+  /** Reads what is left in our stream, and in those of engines that are gone if we are the one to do so. */
+  async sweep(): Promise<void> {
+    const { link, keys, engineId, host } = this.#options;
+    await this.#sweep(keys.results(engineId));
+    const ids = (await link.commands.zrange(keys.engines, '0', '-1')).filter(
+      (id) => id !== engineId,
+    );
+    if (ids.length === 0) return;
+    const alive = await link.commands.mget(ids.map((id) => keys.engine(id)));
+    const living = ids.filter((_id, index) => alive[index] !== null);
+    // One is enough; two do no harm.
+    if (living.some((id) => id < engineId)) return;
+    for (const [index, id] of ids.entries()) {
+      if (alive[index] !== null) continue;
+      const found = await this.#sweep(keys.results(id));
+      // Its workers still answer: it is not forgotten for now.
+      if (found > 0) await link.commands.zadd(keys.engines, host.runtime.clock.now(), id);
+    }
+  }
+
+  /** Stops reading; waits up to a time for what the sink has been given, and for what had arrived before. */
+  async stop(timeoutMs: number): Promise<void> {
+    const { host, keys, engineId, link } = this.#options;
+    this.#reader.stop();
+    const last = async () => {
+      if (link.isReady) await this.#sweep(keys.results(engineId));
+      await Promise.allSettled(this.#inFlight.values());
+      await this.#delete();
+    };
+    await endsWithin(host.runtime, timeoutMs, last());
+    this.#isStopped = true;
+    this.#retry?.clear();
+  }
+
+  async #sweep(key: string): Promise<number> {
+    const raw = await this.#options.link.commands.xrange(key, '-', '+', 'COUNT', SWEEP_COUNT);
+    await this.#take(key, raw.map(toEntry));
+    return raw.length;
+  }
+
+  async #take(key: string, entries: readonly StreamEntry[]): Promise<void> {
+    for (const entry of entries) {
+      if (this.#isStopped) return;
+      const name = `${key} ${entry.id}`;
+      if (this.#inFlight.has(name)) continue;
+      const delivered = this.#deliver(key, entry);
+      if (delivered === undefined) this.#markTaken(key, entry.id);
+      else this.#inFlight.set(name, this.#settle(name, key, entry.id, delivered));
+    }
+    while (this.#inFlight.size >= MAX_IN_FLIGHT && !this.#isStopped)
+      await Promise.race(this.#inFlight.values());
+  }
+
+  /** Undefined: there is nothing to wait for. */
+  #deliver(key: string, { text }: StreamEntry): Promise<void> | undefined {
+    const { sink, bad, limits } = this.#options;
+    const read = readMessage(text, ['result', 'heartbeat'], limits);
+    if (!read.ok) {
+      bad.drop(key.startsWith(this.#options.keys.resultsOfAll) ? 'results' : key, read.refusal);
+      return undefined;
+    }
+    if (read.message.type === 'result') return sink.result(toResult(read.message));
+    sink.heartbeat(toBeat(read.message));
+    return undefined;
+  }
+
+  async #settle(name: string, key: string, id: string, delivered: Promise<void>): Promise<void> {
+    try {
+      await delivered;
+      this.#markTaken(key, id);
+    } catch (error) {
+      this.#options.host.runtime.logger.debug('A result was not taken; trying again.', { error });
+      this.#sweepSoon(key);
+    } finally {
+      this.#inFlight.delete(name);
+    }
+  }
+
+  #sweepSoon(key: string): void {
+    if (this.#retry !== undefined || this.#isStopped) return;
+    const { scheduler, logger } = this.#options.host.runtime;
+    const timer = scheduler.setTimer(() => {
+      this.#retry = undefined;
+      this.#sweep(key).catch((error: unknown) => {
+        logger.debug('Reading results again failed; the next beat does it.', { error });
+      });
+    }, RETRY_MS);
+    this.#retry = { clear: () => scheduler.clearTimer(timer) };
+  }
+
+  /** Deletes together what was taken together. */
+  #markTaken(key: string, id: string): void {
+    const ids = this.#taken.get(key);
+    if (ids === undefined) this.#taken.set(key, [id]);
+    else ids.push(id);
+    if (this.#isDeleting) return;
+    this.#isDeleting = true;
+    this.#options.host.runtime.scheduler.soon(() => void this.#delete());
+  }
+
+  async #delete(): Promise<void> {
+    this.#isDeleting = false;
+    const taken = [...this.#taken];
+    this.#taken.clear();
+    const { link, host } = this.#options;
+    try {
+      await Promise.all(taken.map(([key, ids]) => link.commands.xdel(key, ...ids)));
+    } catch (error) {
+      host.runtime.logger.debug('Results that were taken are still in Redis.', { error });
+    }
+  }
+}
+
+function toResult(message: ResultMessage): Parameters<TransportSink['result']>[0] {
+  const { taskId, token, attempt, ok, payload, worker, startedAt, progress } = message;
+  const reported = progress === undefined ? {} : { progress };
+  const result = { attempt, ok, payload, worker, startedAt: startedAt ?? null, ...reported };
+  return { taskId, token, result };
+}
+
+function toBeat(message: HeartbeatMessage): Parameters<TransportSink['heartbeat']>[0] {
+  const { taskId, token, progress } = message;
+  return progress === undefined ? { taskId, token } : { taskId, token, progress };
+}

@@ -1,0 +1,204 @@
+/**
+ * The worker's end: takes tasks from the queues, runs them, answers.
+ *
+ * **W1** A job stays active while its handler runs, so that BullMQ's concurrency and rates hold; it is done when its answer
+ *   is in Redis. BullMQ never tries again by itself: attempts are the engine's.
+ * **W2** A job that cannot be run here goes back to its queue; one that is no task is dropped.
+ */
+import { type RemoteTask, type StepHandler, StepWorker } from '@dudousxd/nestjs-durable-core';
+import {
+  PROTOCOL_VERSION,
+  type ReadResult,
+  readMessage,
+  type TaskMessage,
+  writeMessage,
+} from '@dudousxd/nestjs-durable-protocol';
+import { DelayedError, type Job, WaitingError } from 'bullmq';
+import { CancelMemory } from './cancel-memory.js';
+import { endsWithin } from './deadline.js';
+import type { EndParts } from './engine-end.js';
+import { escapePart } from './keys.js';
+import type { ResolvedOptions } from './options.js';
+import { beatOf, livenessOf, lockOf } from './pace.js';
+import { Presence } from './presence.js';
+import { planQueues, type QueuePlan } from './queue-plan.js';
+import { Replies } from './replies.js';
+import { TaskWorker } from './task-worker.js';
+import { VERSION } from './version.js';
+
+/** When a job is tried again that this worker does not serve, though it serves the queue. */
+const FOREIGN_DELAY_MS = 1_000;
+/** How long BullMQ may take to end what has nothing left to do. */
+const CLOSE_MS = 3_000;
+/** A lock is lost when a process stands still, which is no fault of the task: the engine decides about it. */
+const MAX_STALLED = 1_000_000;
+
+export class WorkerEnd {
+  readonly #parts: EndParts;
+  readonly #name: string;
+  readonly #steps: StepWorker;
+  readonly #replies: Replies;
+  readonly #presence: Presence;
+  readonly #queues: readonly QueuePlan[];
+  readonly #cancelled = new CancelMemory();
+  readonly #foreign = new Set<string>();
+  readonly #startedAt: number;
+  #workers: readonly TaskWorker[] = [];
+
+  constructor(
+    parts: EndParts,
+    served: { readonly handlers: readonly StepHandler[]; readonly worker: string },
+    options: ResolvedOptions,
+  ) {
+    this.#parts = parts;
+    this.#name = served.worker;
+    const { link, keys, host, control, limits } = parts;
+    this.#steps = new StepWorker({ ...served, host });
+    this.#replies = new Replies({ link, host, maxMessageBytes: limits.maxBytes });
+    this.#queues = planQueues(
+      served.handlers.map(({ name }) => name),
+      options,
+    );
+    const { runtime } = host;
+    this.#startedAt = runtime.clock.now();
+    this.#presence = new Presence({
+      link,
+      runtime,
+      id: this.#name,
+      key: keys.worker(this.#name),
+      list: keys.workers,
+      text: this.#announcement(this.#queues),
+      beatMs: beatOf(host),
+    });
+    control.onCancel(({ taskIds, reason }) => {
+      this.#cancelled.add(taskIds, reason);
+      this.#steps.cancel(taskIds, reason);
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#workers = this.#queues.map((queue) => this.#open(queue));
+    await this.#presence.begin();
+    await this.#tell(this.#queues);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    const { runtime } = this.#parts.host;
+    await this.#presence.end();
+    await this.#tell([]);
+    await Promise.all(this.#workers.map((worker) => worker.pause(true)));
+    await this.#steps.close(timeoutMs);
+    const closed = Promise.all(this.#workers.map((worker) => worker.close()));
+    await endsWithin(runtime, CLOSE_MS, closed);
+  }
+
+  #open({ queue, concurrency, limiter }: QueuePlan): TaskWorker {
+    const { link, keys, host } = this.#parts;
+    const { lockMs, stalledMs } = lockOf(host);
+    const run = (job: Job<string>, lock?: string) => this.#run(queue, job, lock);
+    const worker = new TaskWorker(escapePart(queue), run, {
+      connection: link.commands,
+      prefix: keys.tasks,
+      name: this.#name,
+      concurrency,
+      ...(limiter === undefined
+        ? {}
+        : { limiter: { max: limiter.max, duration: limiter.durationMs } }),
+      lockDuration: lockMs,
+      stalledInterval: stalledMs,
+      maxStalledCount: MAX_STALLED,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+      skipVersionCheck: true,
+    });
+    worker.on('error', (error) => {
+      host.runtime.logger.debug('BullMQ reports an error.', { queue, error });
+    });
+    return worker;
+  }
+
+  async #run(queue: string, job: Job<string>, lock: string | undefined): Promise<void> {
+    const read = this.#read(job.data);
+    if (!read.ok) {
+      this.#parts.bad.drop(queue, read.refusal);
+      return;
+    }
+    const { message } = read;
+    if (!this.#steps.serves(message.step)) await this.#handOn(queue, message.step, job, lock);
+    const livenessMs = Math.min(message.livenessMs, livenessOf(this.#parts.host));
+    const task = toRemoteTask(message);
+    const over = this.#steps.run(task, this.#replies.sinkOf(message), livenessMs);
+    const reason = this.#cancelled.reasonOf(message.taskId);
+    if (reason !== undefined) this.#steps.cancel([message.taskId], reason);
+    if ((await over) === 'reported') return;
+    // This worker closes: somebody else may begin at once.
+    await job.moveToWait(lock);
+    throw new WaitingError();
+  }
+
+  /** Also what a forger may want: answers to keys that are none of the protocol's, tasks of others. */
+  #read(text: string): ReadResult<'task'> {
+    const { limits, keys, host } = this.#parts;
+    const read = readMessage(text, ['task'], limits);
+    if (!read.ok) return read;
+    const { replyTo, namespace } = read.message;
+    const invalid = (detail: string): ReadResult<'task'> => ({
+      ok: false,
+      refusal: { kind: 'invalid', detail },
+    });
+    if (!replyTo.startsWith(keys.resultsOfAll))
+      return invalid("field 'replyTo' is no results stream");
+    if (namespace !== host.namespace) return invalid("field 'namespace' is not ours");
+    return read;
+  }
+
+  async #handOn(queue: string, step: string, job: Job, lock: string | undefined): Promise<never> {
+    const { runtime } = this.#parts.host;
+    const key = `${queue} ${step}`;
+    if (!this.#foreign.has(key)) {
+      this.#foreign.add(key);
+      const message = `Queue '${queue}' has tasks of step '${step}', which this worker does not serve; it leaves them to others. All workers of a queue should serve the same steps.`;
+      runtime.logger.warn(message, { queue, step });
+    }
+    await job.moveToDelayed(runtime.clock.now() + FOREIGN_DELAY_MS, lock);
+    throw new DelayedError();
+  }
+
+  /** A hint: engines look by themselves, too. */
+  async #tell(queues: readonly QueuePlan[]): Promise<void> {
+    const { control, host, link } = this.#parts;
+    if (!link.isReady) return;
+    await endsWithin(host.runtime, CLOSE_MS, control.post(this.#announcement(queues)));
+  }
+
+  #announcement(queues: readonly QueuePlan[]): string {
+    return writeMessage<'worker'>({
+      v: PROTOCOL_VERSION,
+      type: 'worker',
+      worker: this.#name,
+      startedAt: this.#startedAt,
+      sdk: { name: 'node', version: VERSION },
+      steps: queues.flatMap(({ queue, steps }) => steps.map((name) => ({ name, queue }))),
+    });
+  }
+}
+
+function toRemoteTask(message: TaskMessage): RemoteTask {
+  const { taskId, namespace, runId, branch, position, attempt, step, token, input } = message;
+  return {
+    id: taskId,
+    namespace,
+    runId,
+    branch,
+    position,
+    attempt,
+    step,
+    token,
+    input,
+    idempotencyKey: message.idempotencyKey,
+    timeoutMs: message.timeoutMs ?? null,
+    heartbeatTimeoutMs: message.heartbeatTimeoutMs ?? null,
+    priority: 0,
+    progress: message.progress ?? null,
+  };
+}
