@@ -8,7 +8,7 @@ export interface CrashableServer {
   stop(): Promise<void>;
 }
 
-export function startCrashable(name: 'postgres' | 'mariadb'): Promise<CrashableServer>;
+export function startCrashable(name: 'postgres' | 'mariadb' | 'redis'): Promise<CrashableServer>;
 
 /** Whether the programs that it takes are on this machine. */
-export function canCrash(name: 'postgres' | 'mariadb'): boolean;
+export function canCrash(name: 'postgres' | 'mariadb' | 'redis'): boolean;

@@ -88,6 +88,7 @@ export type {
 export { canTransition, isTerminal, RunStatus, type TerminalStatus } from './model/status.js';
 export type { LifecycleEvent, LifecycleListener } from './observe/lifecycle.js';
 export { contractHandler } from './remote/contract-handler.js';
+export { livenessFor } from './remote/dispatcher.js';
 export { type AttemptEnd, StepWorker, type StepWorkerOptions } from './remote/step-worker.js';
 export { whenIdle } from './replay/drain.js';
 export type {

@@ -9,6 +9,8 @@ import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '
  * | yes | any | not `false` | executes runs; without a transport remote steps run in this process |
  * | yes | any | `false` | starts and signals runs, executes none |
  * | no | yes | – | a pure step worker: serves its `@DurableStep` contracts, needs no database |
+ *
+ * A step worker takes `namespace`, `codec`, `shutdownTimeout` and `worker.lease`: give it those of its engines.
  */
 export interface DurableModuleOptions
   extends Omit<EngineOptions, 'store' | 'transport' | 'runtime'> {

@@ -4,10 +4,12 @@ import {
   createCodec,
   createSystemRuntime,
   DurableEngine,
+  livenessFor,
   parseDuration,
   type Runtime,
   type StateStore,
   type Transport,
+  type TransportHost,
 } from '@dudousxd/nestjs-durable-core';
 import type { Discovery } from './durable.explorer.js';
 import type { DurableModuleOptions } from './durable-options.js';
@@ -15,6 +17,8 @@ import { nestLogger } from './nest-logger.js';
 
 /** How long a step worker waits for its running handlers: the engine's default. */
 const SHUTDOWN_TIMEOUT = '10s';
+/** How long a silent process keeps what it has taken: the engine's default. */
+const LEASE = '30s';
 
 /** The part of a process that lives from the application's start to its end. */
 export interface DurableRole {
@@ -70,8 +74,20 @@ class StepWorkerRole implements DurableRole {
         'This process has no store, and no @DurableStep(contract) to serve.',
       );
     }
-    const host = { codec: createCodec(this.#options.codec ?? {}), runtime: this.#runtime };
-    await this.#transport.serve(contracts.map(contractHandler), this.#runtime.ids.id(), host);
+    const handlers = contracts.map(contractHandler);
+    await this.#transport.serve(handlers, this.#runtime.ids.id(), this.#host());
+  }
+
+  /** What an engine of the same options would give its transport. */
+  #host(): TransportHost {
+    const { codec, namespace = 'default', worker } = this.#options;
+    const lease = (typeof worker === 'object' ? worker.lease : undefined) ?? LEASE;
+    return {
+      codec: createCodec(codec ?? {}),
+      runtime: this.#runtime,
+      namespace,
+      livenessMs: livenessFor(parseDuration(lease, 'worker.lease')),
+    };
   }
 
   stop(): Promise<void> {
