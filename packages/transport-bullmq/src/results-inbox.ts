@@ -37,9 +37,11 @@ const RETRY_MS = 250;
 
 export class ResultsInbox {
   readonly #options: ResultsInboxOptions;
+  readonly #ownKey: string;
   readonly #reader: StreamReader;
-  /** Keys and ids of entries that are with the sink. */
-  readonly #inFlight = new Map<string, Promise<void>>();
+  /** Keys and ids of entries that were read here and are in the stream still. */
+  readonly #held = new Set<string>();
+  readonly #inFlight = new Set<Promise<void>>();
   readonly #taken = new Map<string, string[]>();
   #isDeleting = false;
   #retry: { clear(): void } | undefined;
@@ -49,6 +51,7 @@ export class ResultsInbox {
     this.#options = options;
     const { link, keys, engineId, host } = options;
     const key = keys.results(engineId);
+    this.#ownKey = key;
     this.#reader = new StreamReader({
       redis: link.blocking(),
       key,
@@ -61,7 +64,9 @@ export class ResultsInbox {
   /** Reads what is left in our stream, and in those of engines that are gone if we are the one to do so. */
   async sweep(): Promise<void> {
     const { link, keys, engineId, host } = this.#options;
-    await this.#sweep(keys.results(engineId));
+    // What the reader has read and the engine has not taken. What comes is the reader's.
+    const { cursor } = this.#reader;
+    if (cursor !== undefined) await this.#sweep(this.#ownKey, cursor);
     const ids = (await link.commands.zrange(keys.engines, '0', '-1')).filter(
       (id) => id !== engineId,
     );
@@ -80,11 +85,11 @@ export class ResultsInbox {
 
   /** Stops reading; waits up to a time for what the sink has been given, and for what had arrived before. */
   async stop(timeoutMs: number): Promise<void> {
-    const { host, keys, engineId, link } = this.#options;
+    const { host, link } = this.#options;
     this.#reader.stop();
     const last = async () => {
-      if (link.isReady) await this.#sweep(keys.results(engineId));
-      await Promise.allSettled(this.#inFlight.values());
+      if (link.isReady) await this.#sweep(this.#ownKey);
+      await Promise.allSettled(this.#inFlight);
       await this.#delete();
     };
     await endsWithin(host.runtime, timeoutMs, last());
@@ -92,8 +97,8 @@ export class ResultsInbox {
     this.#retry?.clear();
   }
 
-  async #sweep(key: string): Promise<number> {
-    const raw = await this.#options.link.commands.xrange(key, '-', '+', 'COUNT', SWEEP_COUNT);
+  async #sweep(key: string, upTo = '+'): Promise<number> {
+    const raw = await this.#options.link.commands.xrange(key, '-', upTo, 'COUNT', SWEEP_COUNT);
     await this.#take(key, raw.map(toEntry));
     return raw.length;
   }
@@ -101,14 +106,20 @@ export class ResultsInbox {
   async #take(key: string, entries: readonly StreamEntry[]): Promise<void> {
     for (const entry of entries) {
       if (this.#isStopped) return;
-      const name = `${key} ${entry.id}`;
-      if (this.#inFlight.has(name)) continue;
+      const name = nameOf(key, entry.id);
+      if (this.#held.has(name)) continue;
+      this.#held.add(name);
       const delivered = this.#deliver(key, entry);
       if (delivered === undefined) this.#markTaken(key, entry.id);
-      else this.#inFlight.set(name, this.#settle(name, key, entry.id, delivered));
+      else this.#follow(this.#settle(key, entry.id, delivered));
     }
     while (this.#inFlight.size >= MAX_IN_FLIGHT && !this.#isStopped)
-      await Promise.race(this.#inFlight.values());
+      await Promise.race(this.#inFlight);
+  }
+
+  #follow(settled: Promise<void>): void {
+    this.#inFlight.add(settled);
+    void settled.finally(() => this.#inFlight.delete(settled));
   }
 
   /** Undefined: there is nothing to wait for. */
@@ -124,15 +135,14 @@ export class ResultsInbox {
     return undefined;
   }
 
-  async #settle(name: string, key: string, id: string, delivered: Promise<void>): Promise<void> {
+  async #settle(key: string, id: string, delivered: Promise<void>): Promise<void> {
     try {
       await delivered;
       this.#markTaken(key, id);
     } catch (error) {
       this.#options.host.runtime.logger.debug('A result was not taken; trying again.', { error });
+      this.#held.delete(nameOf(key, id));
       this.#sweepSoon(key);
-    } finally {
-      this.#inFlight.delete(name);
     }
   }
 
@@ -141,7 +151,8 @@ export class ResultsInbox {
     const { scheduler, logger } = this.#options.host.runtime;
     const timer = scheduler.setTimer(() => {
       this.#retry = undefined;
-      this.#sweep(key).catch((error: unknown) => {
+      const upTo = key === this.#ownKey ? this.#reader.cursor : undefined;
+      this.#sweep(key, upTo).catch((error: unknown) => {
         logger.debug('Reading results again failed; the next beat does it.', { error });
       });
     }, RETRY_MS);
@@ -163,12 +174,19 @@ export class ResultsInbox {
     const taken = [...this.#taken];
     this.#taken.clear();
     const { link, host } = this.#options;
-    try {
-      await Promise.all(taken.map(([key, ids]) => link.commands.xdel(key, ...ids)));
-    } catch (error) {
-      host.runtime.logger.debug('Results that were taken are still in Redis.', { error });
+    for (const [key, ids] of taken) {
+      try {
+        await link.commands.xdel(key, ...ids);
+      } catch (error) {
+        host.runtime.logger.debug('Results that were taken are still in Redis.', { error });
+      }
+      for (const id of ids) this.#held.delete(nameOf(key, id));
     }
   }
+}
+
+function nameOf(key: string, id: string): string {
+  return `${key} ${id}`;
 }
 
 function toResult(message: ResultMessage): Parameters<TransportSink['result']>[0] {

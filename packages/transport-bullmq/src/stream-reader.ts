@@ -39,6 +39,11 @@ export class StreamReader {
     void this.#run();
   }
 
+  /** Id of the last entry that was read. */
+  get cursor(): string | undefined {
+    return this.#cursor;
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#wake();

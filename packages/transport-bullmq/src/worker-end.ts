@@ -43,6 +43,7 @@ export class WorkerEnd {
   readonly #cancelled = new CancelMemory();
   readonly #foreign = new Set<string>();
   readonly #startedAt: number;
+  #isClosing = false;
   #workers: readonly TaskWorker[] = [];
 
   constructor(
@@ -84,9 +85,10 @@ export class WorkerEnd {
 
   async close(timeoutMs: number): Promise<void> {
     const { runtime } = this.#parts.host;
+    this.#isClosing = true;
+    await Promise.all(this.#workers.map((worker) => worker.pause(true)));
     await this.#presence.end();
     await this.#tell([]);
-    await Promise.all(this.#workers.map((worker) => worker.pause(true)));
     await this.#steps.close(timeoutMs);
     const closed = Promise.all(this.#workers.map((worker) => worker.close()));
     await endsWithin(runtime, CLOSE_MS, closed);
@@ -124,14 +126,19 @@ export class WorkerEnd {
       return;
     }
     const { message } = read;
+    // One that BullMQ was about to take when the worker began to close.
+    if (this.#isClosing) await this.#handBack(job, lock);
     if (!this.#steps.serves(message.step)) await this.#handOn(queue, message.step, job, lock);
     const livenessMs = Math.min(message.livenessMs, livenessOf(this.#parts.host));
     const task = toRemoteTask(message);
     const over = this.#steps.run(task, this.#replies.sinkOf(message), livenessMs);
     const reason = this.#cancelled.reasonOf(message.taskId);
     if (reason !== undefined) this.#steps.cancel([message.taskId], reason);
-    if ((await over) === 'reported') return;
-    // This worker closes: somebody else may begin at once.
+    if ((await over) !== 'reported') await this.#handBack(job, lock);
+  }
+
+  /** This worker closes: somebody else may begin at once. */
+  async #handBack(job: Job, lock: string | undefined): Promise<never> {
     await job.moveToWait(lock);
     throw new WaitingError();
   }
