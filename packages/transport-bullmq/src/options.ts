@@ -26,7 +26,7 @@ export interface BullMqTransportOptions {
    * yours. Options such as `keyPrefix` that change keys are refused; use `prefix`.
    */
   readonly connection: Redis | RedisOptions;
-  /** Start of every key. On a Redis Cluster it has to hold a hash tag: `{durable}`. @default 'durable' */
+  /** Start of every key. @default 'durable' */
   readonly prefix?: string;
   /** Queues of several steps, for handlers in this process. A step that none of them names has a queue of its own name. */
   readonly queues?: readonly TaskQueueOptions[];
