@@ -168,6 +168,19 @@ describe('worker: false', () => {
 });
 
 describe('a pure step worker', () => {
+  it('tells its transport the namespace and the pace that its engines have', async () => {
+    const transport = new InProcessTransport();
+    const hosts: TransportHost[] = [];
+    transport.serve = async (_handlers, _worker, host) => void hosts.push(host);
+    const options = { transport, namespace: 'shop', worker: { lease: '8s' } } as const;
+    await boot(await compile([DurableModule.forRoot(options)], Greeter));
+    await boot(await compile([DurableModule.forRoot({ transport })], Greeter));
+    expect(hosts).toMatchObject([
+      { namespace: 'shop', livenessMs: 2_000 },
+      { namespace: 'default', livenessMs: 5_000 },
+    ]);
+  });
+
   it('serves its contracts without a store, and knows no runs', async () => {
     const transport = new InProcessTransport();
     const outputs: string[] = [];

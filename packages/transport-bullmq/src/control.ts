@@ -35,7 +35,7 @@ export class Control {
     this.#options = options;
     const { link, key, host } = options;
     this.#reader = new StreamReader({
-      redis: link.blocking(),
+      link,
       key,
       from: () => this.#start(),
       onEntries: (entries) => this.#take(entries),

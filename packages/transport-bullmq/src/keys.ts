@@ -7,6 +7,8 @@
 export interface Keys {
   /** BullMQ's prefix of the task queues; the queue's name follows it. */
   readonly tasks: string;
+  /** Sorted set of the attempts that engines have asked for lately, by when. */
+  readonly wanted: string;
   /** Stream of cancels and of news about workers. */
   readonly control: string;
   /** Sorted sets of ids by when they were last seen. */
@@ -30,6 +32,7 @@ export function keysOf(prefix: string, namespace: string): Keys {
   const base = `${prefix}:${escapePart(namespace)}`;
   return {
     tasks: `${base}:task`,
+    wanted: `${base}:wanted`,
     control: `${base}:control`,
     workers: `${base}:workers`,
     engines: `${base}:engines`,

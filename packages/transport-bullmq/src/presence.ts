@@ -63,13 +63,13 @@ export class Presence {
   }
 
   async #beat(): Promise<void> {
-    const { link, runtime, onBeat } = this.#options;
+    const { link, onBeat } = this.#options;
     if (this.#isGone) return;
     try {
       if (link.isReady) await this.#write();
       if (link.isReady) await onBeat?.();
     } catch (error) {
-      runtime.logger.debug('A beat of the transport failed.', { error });
+      link.report('A beat of the transport', error);
     }
     this.#arm();
   }

@@ -9,6 +9,10 @@ import { Redis, type RedisOptions } from 'ioredis';
 /** Longer than any command of ours blocks. */
 const SOCKET_TIMEOUT_MS = 15_000;
 
+/** Ids and numbers: what makes two errors of one kind differ. */
+const WORD_WITH_DIGIT = /[\w.-]*\d[\w.-]*/g;
+const CONNECTION_ERROR = /connection is closed|ECONN|EPIPE|socket/i;
+
 const OWN_OPTIONS = {
   // Wait for Redis, as BullMQ asks for.
   maxRetriesPerRequest: null,
@@ -21,6 +25,9 @@ const OWN_OPTIONS = {
   replyMapping: 'legacy',
 } as const satisfies RedisOptions;
 
+/** A Redis that refuses in ever new words must not fill the log. */
+const MAX_REPORTS = 100;
+
 /** Redis cannot be reached now. */
 export class RedisAwayError extends Error {
   override readonly name = 'RedisAwayError';
@@ -32,6 +39,7 @@ export class RedisLink {
   readonly #runtime: Runtime;
   readonly #open = new Set<Redis>();
   readonly #listeners = new Set<() => void>();
+  readonly #reported = new Set<string>();
   #isAway = false;
   #isClosed = false;
 
@@ -56,6 +64,20 @@ export class RedisLink {
   /** Calls back whenever the connection for commands becomes ready. */
   onReady(listener: () => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Logs what has failed and is tried again: once for each kind of error, and not what an outage explains. */
+  report(what: string, error: unknown): void {
+    const { logger } = this.#runtime;
+    const text = error instanceof Error ? error.message : String(error);
+    const kind = `${what}: ${text.replaceAll(WORD_WITH_DIGIT, '#')}`;
+    const isNews = this.isReady && !this.#reported.has(kind) && this.#reported.size < MAX_REPORTS;
+    if (!isNews || this.#isClosed || CONNECTION_ERROR.test(text)) {
+      logger.debug(`${what} failed; trying again.`, { error });
+      return;
+    }
+    this.#reported.add(kind);
+    logger.warn(`${what} failed; trying again. Errors like this are logged once.`, { error });
   }
 
   /** Ends all connections at once, those that BullMQ has made from ours too. */

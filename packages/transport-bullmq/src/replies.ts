@@ -53,11 +53,14 @@ export class Replies {
   }
 
   #beat(key: string, { taskId, token, progress }: TaskHeartbeat): void {
-    const { link, host } = this.#options;
+    const { link } = this.#options;
     if (!link.isReady) return;
-    const beat = { v: PROTOCOL_VERSION, type: 'heartbeat', taskId, token, progress } as const;
-    this.#send(key, writeMessage<'heartbeat'>(beat)).catch((error: unknown) => {
-      host.runtime.logger.debug('A heartbeat was not sent.', { taskId, error });
+    const beat = { v: PROTOCOL_VERSION, type: 'heartbeat', taskId, token } as const;
+    const text = writeMessage<'heartbeat'>({ ...beat, progress });
+    // A sign of life that nobody reads is none.
+    const isTooLong = isTooLarge(text, this.#options.maxMessageBytes);
+    this.#send(key, isTooLong ? writeMessage<'heartbeat'>(beat) : text).catch((error: unknown) => {
+      link.report('Sending a heartbeat', error);
     });
   }
 

@@ -53,7 +53,7 @@ export class ResultsInbox {
     const key = keys.results(engineId);
     this.#ownKey = key;
     this.#reader = new StreamReader({
-      redis: link.blocking(),
+      link,
       key,
       from: async () => '0-0',
       onEntries: (entries) => this.#take(key, entries),

@@ -1,6 +1,7 @@
 import type { Runtime } from '@dudousxd/nestjs-durable-core';
 import type { Redis } from 'ioredis';
 import { pause } from './deadline.js';
+import type { RedisLink } from './redis-link.js';
 
 /** An entry of a stream: its id, and the text of its message. */
 export interface StreamEntry {
@@ -10,8 +11,7 @@ export interface StreamEntry {
 
 /** What a reader reads. */
 export interface StreamReaderOptions {
-  /** A connection of its own: reading blocks it. */
-  readonly redis: Redis;
+  readonly link: RedisLink;
   readonly key: string;
   /** Asked once, before the first read: entries after this id are read. */
   readonly from: () => Promise<string>;
@@ -30,12 +30,15 @@ const RETRY_MS = 250;
 /** Reads a stream from a place on, in order, without an end. What it reads stays in the stream. */
 export class StreamReader {
   readonly #options: StreamReaderOptions;
+  /** Of its own: reading blocks it. */
+  readonly #redis: Redis;
   #cursor: string | undefined;
   #isStopped = false;
   #wake: () => void = () => {};
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
+    this.#redis = options.link.blocking();
     void this.#run();
   }
 
@@ -47,11 +50,11 @@ export class StreamReader {
   stop(): void {
     this.#isStopped = true;
     this.#wake();
-    this.#options.redis.disconnect();
+    this.#redis.disconnect();
   }
 
   async #run(): Promise<void> {
-    const { runtime, key, from, onEntries } = this.#options;
+    const { link, key, from, onEntries } = this.#options;
     while (!this.#isStopped) {
       try {
         this.#cursor ??= await from();
@@ -61,16 +64,16 @@ export class StreamReader {
         await onEntries(entries);
       } catch (error) {
         if (this.#isStopped) return;
-        runtime.logger.debug('Reading from Redis failed; trying again.', { key, error });
+        link.report(`Reading from ${key}`, error);
         await this.#pause();
       }
     }
   }
 
   async #read(cursor: string): Promise<readonly StreamEntry[]> {
-    const { redis, key } = this.#options;
+    const { key } = this.#options;
     const args = ['COUNT', READ_COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', key, cursor];
-    const reply = (await redis.call('XREAD', ...args)) as RawReply;
+    const reply = (await this.#redis.call('XREAD', ...args)) as RawReply;
     return (reply?.[0]?.[1] ?? []).map(toEntry);
   }
 

@@ -33,6 +33,14 @@ export interface TaskDispatchOptions {
 /** How long Redis may take to take a batch. */
 const DISPATCH_MS = 10_000;
 
+/** How long an attempt that nobody asks for again is remembered. Longer than any lease, as long as a cancel. */
+const WANTED_MS = 3_600_000;
+
+/** Id of an attempt's job, for BullMQ and in the set of wanted attempts. */
+export function jobIdOf(taskId: string, attempt: number): string {
+  return `${taskId}.${attempt}`;
+}
+
 /** BullMQ's range of priorities, the smallest first; 0 would come before all others. */
 const MAX_PRIORITY = 2 ** 21 - 1;
 const MIDDLE_PRIORITY = 2 ** 20;
@@ -48,7 +56,8 @@ export function toBullPriority(priority: number): number {
 
 /**
  * Puts tasks into the queues of those who serve them. A job's id is that of the attempt: while its job is in the queue or
- * runs, a second dispatch of the attempt adds nothing.
+ * runs, a second dispatch of the attempt adds nothing, but says that it is still wanted: a job that nobody has asked for
+ * in an hour is of an attempt that is over.
  */
 export class TaskDispatch {
   readonly #options: TaskDispatchOptions;
@@ -81,15 +90,30 @@ export class TaskDispatch {
           indexes.flatMap((index) => tasks[index] ?? []),
         );
     });
-    await Promise.all(sends);
+    const sent = tasks.filter((_task, index) => queueOf[index] !== undefined);
+    await Promise.all([this.#want(sent), ...sends]);
     return queueOf.map((queue) => (queue === undefined ? 'unserved' : 'dispatched'));
+  }
+
+  async #want(tasks: readonly RemoteTask[]): Promise<void> {
+    if (tasks.length === 0) return;
+    const { link, keys, host } = this.#options;
+    const now = host.runtime.clock.now();
+    const members = tasks.flatMap(({ id, attempt }) => [now, jobIdOf(id, attempt)]);
+    const replies = await link.commands
+      .pipeline()
+      .zremrangebyscore(keys.wanted, '-inf', now - WANTED_MS)
+      .zadd(keys.wanted, ...members)
+      .exec();
+    const failure = replies?.find(([error]) => error !== null);
+    if (failure !== undefined) throw failure[0];
   }
 
   async #add(queue: string, tasks: readonly RemoteTask[]): Promise<void> {
     const jobs = tasks.flatMap((task) => {
       const data = this.#message(task);
       if (this.#isTooLarge(task, data)) return [];
-      const jobId = `${task.id}.${task.attempt}`;
+      const jobId = jobIdOf(task.id, task.attempt);
       const priority = toBullPriority(task.priority);
       const opts = { jobId, priority, removeOnComplete: true, removeOnFail: true };
       return [{ name: task.step, data, opts }];
@@ -146,7 +170,7 @@ export class TaskDispatch {
   #queue(name: string): Queue {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    const { link, keys, host } = this.#options;
+    const { link, keys } = this.#options;
     const queue = new Queue(escapePart(name), {
       connection: link.commands,
       prefix: keys.tasks,
@@ -154,7 +178,7 @@ export class TaskDispatch {
       skipMetasUpdate: true,
     });
     queue.on('error', (error) => {
-      host.runtime.logger.debug('BullMQ reports an error.', { queue: name, error });
+      link.report(`BullMQ, queue '${name}'`, error);
     });
     this.#queues.set(name, queue);
     return queue;

@@ -23,9 +23,12 @@ import { beatOf, livenessOf, lockOf } from './pace.js';
 import { Presence } from './presence.js';
 import { planQueues, type QueuePlan } from './queue-plan.js';
 import { Replies } from './replies.js';
+import { jobIdOf } from './task-dispatch.js';
 import { TaskWorker } from './task-worker.js';
 import { VERSION } from './version.js';
 
+/** A job that has waited for longer may be of an attempt that is over. */
+const FRESH_MS = 60_000;
 /** When a job is tried again that this worker does not serve, though it serves the queue. */
 const FOREIGN_DELAY_MS = 1_000;
 /** How long BullMQ may take to end what has nothing left to do. */
@@ -114,7 +117,7 @@ export class WorkerEnd {
       skipVersionCheck: true,
     });
     worker.on('error', (error) => {
-      host.runtime.logger.debug('BullMQ reports an error.', { queue, error });
+      link.report(`BullMQ, queue '${queue}'`, error);
     });
     return worker;
   }
@@ -128,6 +131,7 @@ export class WorkerEnd {
     const { message } = read;
     // One that BullMQ was about to take when the worker began to close.
     if (this.#isClosing) await this.#handBack(job, lock);
+    if (!(await this.#isWanted(job, message))) return;
     if (!this.#steps.serves(message.step)) await this.#handOn(queue, message.step, job, lock);
     const livenessMs = Math.min(message.livenessMs, livenessOf(this.#parts.host));
     const task = toRemoteTask(message);
@@ -141,6 +145,18 @@ export class WorkerEnd {
   async #handBack(job: Job, lock: string | undefined): Promise<never> {
     await job.moveToWait(lock);
     throw new WaitingError();
+  }
+
+  /** Engines ask again, all the time, for what they wait for. */
+  async #isWanted(job: Job, { taskId, attempt }: TaskMessage): Promise<boolean> {
+    const { link, keys, host } = this.#parts;
+    if (host.runtime.clock.now() - job.timestamp < FRESH_MS) return true;
+    const asked = await link.commands.zscore(keys.wanted, jobIdOf(taskId, attempt));
+    if (asked === null) {
+      const message = 'A task was dropped: it is old, and no engine asks for it any more.';
+      host.runtime.logger.info(message, { taskId, attempt });
+    }
+    return asked !== null;
   }
 
   /** Also what a forger may want: answers to keys that are none of the protocol's, tasks of others. */

@@ -4,6 +4,7 @@ import type { StepHandler, TaskResult } from '@dudousxd/nestjs-durable-core';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { startCrashable } from '../../../scripts/services/crashable-server.mjs';
 import { BullMqTransport, type BullMqTransportOptions } from '../src/index.js';
 import {
   chargeHandler,
@@ -221,6 +222,32 @@ describe.skipIf(url === undefined)('BullMqTransport', () => {
     expect(codec.decodeError(answer?.result.payload ?? '')).toMatchObject({ code: 'CANCELLED' });
   });
 
+  it('drops a task that nobody has asked for in a long time, and runs one that is still wanted', async () => {
+    const calls: unknown[] = [];
+    const invoke = async (input: unknown) => void calls.push(input);
+    const worker = open();
+    const { transport, results } = await openEngine();
+    const queue = new Queue('old', {
+      connection: openClient(connection),
+      prefix: `${prefix}:default:task`,
+    });
+    onTestFinished(() => queue.close());
+    await worker.serve([{ name: 'old', invoke }], 'w', makeHost());
+    await queue.pause();
+    const wanted = task('old');
+    await transport.dispatch([wanted]);
+    const [job] = await queue.getJobs();
+    const client = openClient(connection);
+    const hoursAgo = Date.now() - 5 * 3_600_000;
+    await client.hset(queue.toKey(job?.id ?? ''), 'timestamp', hoursAgo);
+    const data = { ...job?.data, taskId: 'over', token: 'over' };
+    await queue.add('old', data, { timestamp: hoursAgo, priority: 1, removeOnComplete: true });
+    await queue.resume();
+    await until(() => results.length === 1);
+    await until(async () => (await queue.getJobCountByTypes('active', 'prioritized')) === 0);
+    expect(calls).toEqual([codec.decode(wanted.input)]);
+  });
+
   it('adds no second job of an attempt that waits', async () => {
     const worker = open();
     const { transport } = await openEngine();
@@ -247,6 +274,29 @@ describe.skipIf(url === undefined)('BullMqTransport', () => {
     await until(() => results.length === 2);
     for (const { result } of results) {
       expect(codec.decodeError(result.payload)).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+    }
+  });
+
+  it('ends in time though Redis is gone and a result waits for it', async () => {
+    const server = await startCrashable('redis');
+    try {
+      const gate = Promise.withResolvers<void>();
+      const started = Promise.withResolvers<void>();
+      const invoke = async () => {
+        started.resolve();
+        await gate.promise;
+      };
+      const { transport } = await openEngine({ connection: optionsOf(server.url) });
+      await transport.serve([{ name: 'slow', invoke }], 'w', makeHost());
+      await transport.dispatch([task('slow')]);
+      await started.promise;
+      await server.crash();
+      gate.resolve();
+      const began = performance.now();
+      await transport.close(200);
+      expect(performance.now() - began).toBeLessThan(15_000);
+    } finally {
+      await server.stop();
     }
   });
 

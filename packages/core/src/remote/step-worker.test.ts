@@ -67,6 +67,44 @@ describe('StepWorker', () => {
     expect(inputs).toEqual([1, 2]);
   });
 
+  it('says when an attempt is over, and whether its result was taken', async () => {
+    const worker = makeWorker({ name: 'greet', invoke: async () => 1 });
+    expect(worker.serves('greet')).toBe(true);
+    expect(worker.serves('other')).toBe(false);
+    expect(worker.run(makeTask({ step: 'other' }), sink)).toBeUndefined();
+    const over = worker.run(makeTask(), sink);
+    expect(worker.run(makeTask(), sink)).toBe(over);
+    await settle();
+    expect(await over).toBe('reported');
+    failures = Number.POSITIVE_INFINITY;
+    const lost = worker.run(makeTask({ token: 'token-2' }), sink);
+    await runtime.advance(60_000);
+    expect(await lost).toBe('dropped');
+  });
+
+  it('drops what a close aborts', async () => {
+    const worker = makeWorker({ name: 'greet', invoke: () => new Promise(() => {}) });
+    const over = worker.run(makeTask(), sink);
+    await settle();
+    await Promise.all([worker.close(1_000), runtime.advance(1_000)]);
+    expect(await over).toBe('dropped');
+    expect(results).toEqual([]);
+  });
+
+  it('gives signs of life at the pace that the engine wants', async () => {
+    let beats = 0;
+    const heartbeat = () => {
+      beats += 1;
+    };
+    sink = { ...sink, heartbeat };
+    const worker = makeWorker({ name: 'greet', invoke: () => new Promise(() => {}) });
+    void worker.run(makeTask(), sink, 100);
+    await settle();
+    await runtime.advance(1_000);
+    expect(beats).toBe(10);
+    await Promise.all([worker.close(0), runtime.advance(0)]);
+  });
+
   it('tries again to hand a result over', async () => {
     failures = 3;
     const worker = makeWorker({ name: 'greet', invoke: async () => 1 });

@@ -1,0 +1,107 @@
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  InMemoryStateStore,
+  type RemoteTask,
+  remoteStep,
+  type Transport,
+  type TransportHost,
+  type TransportSink,
+} from '../src/index.js';
+import { startEngine, until } from './harness.js';
+
+const charge = remoteStep({ name: 'charge', input: z.number(), output: z.number(), retries: 0 });
+
+/** A transport to other processes, in the hands of the test. */
+class ScriptedTransport implements Transport {
+  readonly name = 'scripted';
+  readonly reach = 'network';
+  readonly dispatched: RemoteTask[] = [];
+  readonly cancelled: string[] = [];
+  answer: 'dispatched' | 'unserved' | Error = 'dispatched';
+  sink: TransportSink | undefined;
+  host: TransportHost | undefined;
+
+  async bind(sink: TransportSink, host: TransportHost): Promise<void> {
+    this.sink = sink;
+    this.host = host;
+  }
+
+  async serve(): Promise<void> {}
+
+  async dispatch(tasks: readonly RemoteTask[]) {
+    this.dispatched.push(...tasks);
+    const { answer } = this;
+    if (answer instanceof Error) throw answer;
+    return tasks.map(() => answer);
+  }
+
+  async cancel(taskIds: readonly string[]): Promise<void> {
+    this.cancelled.push(...taskIds);
+  }
+
+  async close(): Promise<void> {}
+
+  async reply(token = this.dispatched.at(-1)?.token ?? ''): Promise<void> {
+    const taskId = this.dispatched.at(-1)?.id ?? '';
+    const result = { attempt: 1, ok: true, payload: '7', worker: 'w', startedAt: null };
+    await this.sink?.result({ taskId, token, result });
+  }
+}
+
+/** With a lease so long that nothing becomes visible again by itself. */
+async function start(answer: ScriptedTransport['answer']) {
+  const transport = new ScriptedTransport();
+  transport.answer = answer;
+  const engine = await startEngine({
+    store: new InMemoryStateStore(),
+    transport,
+    worker: { maxPoll: 20, lease: '10m' },
+    namespace: 'shop',
+    workflows: { wf: (ctx) => ctx.remote(charge, 5) },
+  });
+  const { runId } = await engine.startRun('wf', null);
+  await until(() => transport.dispatched.length === 1);
+  const end = () => engine.waitForRun(runId, { timeout: '10s' });
+  return { engine, transport, runId, end };
+}
+
+it('tells the transport its namespace and its pace', async () => {
+  const { transport } = await start('dispatched');
+  expect(transport.host).toMatchObject({ namespace: 'shop', livenessMs: 5_000 });
+});
+
+it('dispatches what nobody served as soon as somebody serves that step', async () => {
+  const { transport, end } = await start('unserved');
+  transport.answer = 'dispatched';
+  transport.sink?.served?.(['other']);
+  transport.sink?.served?.(['charge']);
+  await until(() => transport.dispatched.length === 2);
+  transport.sink?.served?.(['charge']);
+  await transport.reply();
+  expect(await end()).toMatchObject({ output: 7 });
+  expect(transport.dispatched).toHaveLength(2);
+});
+
+it('dispatches again, and soon, what the transport could not take', async () => {
+  const { transport, end } = await start(new Error('the broker is away'));
+  transport.answer = 'dispatched';
+  await until(() => transport.dispatched.length === 2);
+  await transport.reply();
+  expect(await end()).toMatchObject({ output: 7 });
+});
+
+it('takes no result with a token that is not the one of the attempt', async () => {
+  const { engine, transport, runId, end } = await start('dispatched');
+  await transport.reply('f'.repeat(32));
+  expect((await engine.getRun(runId)).status).not.toBe('completed');
+  await transport.reply();
+  expect(await end()).toMatchObject({ output: 7 });
+});
+
+it('asks the handlers of a run to stop that is ended from outside', async () => {
+  const { engine, transport, runId } = await start('dispatched');
+  await engine.terminate(runId, 'enough');
+  await until(() => transport.cancelled.length === 1);
+  expect(transport.cancelled).toEqual([transport.dispatched[0]?.id]);
+});
