@@ -34,7 +34,9 @@ function judgeRun(audit: readonly AuditRow[]): OwnershipVerdict {
     if (row.what === 'history') {
       if (row.worker === before.worker || row.worker === owner.worker) continue;
       staleWrites += 1;
-      blame(`I4: ${row.worker} wrote history ${row.seq}, owned by ${before.worker} (audit ${row.id})`);
+      blame(
+        `I4: ${row.worker} wrote history ${row.seq}, owned by ${before.worker} (audit ${row.id})`,
+      );
     }
     if (row.what !== 'run') continue;
     const { fromStatus, epoch, fromEpoch } = row;

@@ -91,7 +91,13 @@ describe.skipIf(server === undefined)('a fleet on PostgreSQL', { timeout: TIMEOU
         return query(...args);
       }) as typeof client.query;
     });
-    const request = { limit: 2_000, probationFrom: 3, backoffMs: 1, backoffCapMs: 1, maxCrashes: 10 };
+    const request = {
+      limit: 2_000,
+      probationFrom: 3,
+      backoffMs: 1,
+      backoffCapMs: 1,
+      maxCrashes: 10,
+    };
     const answers = [await member.store.takeOver(request), await member.store.takeOver(request)];
     expect(answers).toMatchObject([
       { taken: 2_000, more: true },
