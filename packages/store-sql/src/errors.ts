@@ -130,9 +130,9 @@ export class TransactionBrokenError extends DurableError<{ readonly transaction:
     super(
       `The transaction of "${transaction}" could not be used any more when its function was done. Either a statement in it ` +
         'failed and the error was caught (the database then refuses, or has rolled back, the whole transaction), or the ' +
-        'function ended the transaction itself, or it was done before a call with it was. Let the error go through, or put ' +
-        'the statement that may fail into a nested transaction (a savepoint); do not commit or roll back by hand; await ' +
-        'everything.',
+        'function ended the transaction itself (on MySQL and MariaDB also by a statement that commits, such as ALTER TABLE), ' +
+        'or it was done before a call with it was. Let the error go through, or put the statement that may fail into a nested ' +
+        'transaction (a savepoint); do not commit or roll back by hand; await everything.',
       { code: 'TRANSACTION_BROKEN', fields: { transaction }, cause },
     );
   }

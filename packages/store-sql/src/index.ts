@@ -1,4 +1,5 @@
 export { BodyClient } from './body/body-client.js';
+export type { BodyConnection } from './body/body-connection.js';
 export { BodyGuard } from './body/body-guard.js';
 export { guardHandle } from './body/body-handle.js';
 export {
@@ -44,12 +45,20 @@ export {
 } from './errors.js';
 export {
   isMySqlPool,
+  type MariaDbConnection,
   type MariaDbPool,
   type MySqlDriverPool,
+  type MySqlSend,
+  type Mysql2Connection,
   type Mysql2Pool,
   type Mysql2PromisePool,
+  mysql2Query,
+  sendOverMariaDb,
+  sendOverMysql2,
 } from './mysql/driver.js';
+export { lendMySqlConnection } from './mysql/lend-connection.js';
 export { MySqlExecutor, type MySqlExecutorOptions } from './mysql/mysql-executor.js';
+export { MySqlScripts, type MySqlScriptsOptions } from './mysql/mysql-scripts.js';
 export { MYSQL_VERSION, mysqlDialectOf } from './mysql/server.js';
 export {
   isPgPool,

@@ -19,6 +19,8 @@ export const BEGIN_MARK = 'durable_begin';
 
 const SAVEPOINT = /^savepoint\s+(\S+)/i;
 const END_OF_SAVEPOINT = /^(?:release|rollback\s+to)\s+(?:savepoint\s+)?(\S+)/i;
+/** Proves that there is a savepoint, which stays: see `store/savepoint.ts`. */
+const PROOF_OF_SAVEPOINT = /^rollback\s+work\s+to\s/i;
 
 export class BodyGuard {
   #state: State = 'running';
@@ -86,7 +88,9 @@ export class BodyGuard {
 
   /** The state after a statement that comes when the function is done. */
   #afterEnd(statement: string): State {
-    const isSavepoint = SAVEPOINT.test(statement) || END_OF_SAVEPOINT.test(statement);
+    const isSavepoint = [SAVEPOINT, END_OF_SAVEPOINT, PROOF_OF_SAVEPOINT].some((kind) =>
+      kind.test(statement),
+    );
     const isCommit = /^commit\b/i.test(statement);
     const isRollback = !isSavepoint && /^rollback\b/i.test(statement);
     switch (this.#state) {

@@ -95,6 +95,11 @@ export interface Dialect {
    */
   readonly refusesStraySavepoints?: boolean;
   /**
+   * Whether a savepoint outside a transaction is taken without an error, and means nothing: then only its use shows whether
+   * a transaction is open.
+   */
+  readonly acceptsStraySavepoints?: boolean;
+  /**
    * A statement after which a transaction of the store waits only briefly for a lock that others hold. Absent where nobody
    * holds the lock of a row.
    */

@@ -59,6 +59,7 @@ export function mysqlDialect(family: MySqlFamily): MySqlDialect {
     forUpdateSkipLocked: (alias) => ` for update${family.of(alias)} skip locked`,
     lockRows: true,
     unlocked: family.unlocked,
+    acceptsStraySavepoints: true,
     // The least there is. A transaction of the store puts it back, as all that it sets.
     waitBriefly: 'set innodb_lock_wait_timeout = 1',
     locksBeforeLimit: true,

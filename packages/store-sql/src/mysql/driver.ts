@@ -7,12 +7,14 @@ import type { SqlValue } from '../sql/statement.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
+/** Sends one statement as text. Values are escaped by the driver. Answers with the rows, if it has any. */
+export type MySqlSend = (text: string, values?: readonly SqlValue[]) => Promise<readonly Row[]>;
+
 /** A connection that a pool has lent, the same for all drivers. */
 export interface MySqlConnection {
   /** The driver's own object: what is known of a connection is remembered by it. */
   readonly native: object;
-  /** Sends one statement as text. Values are escaped by the driver. Answers with the rows, if it has any. */
-  send(text: string, values?: readonly SqlValue[]): Promise<readonly Row[]>;
+  send: MySqlSend;
   /** Gives it back to the pool. */
   release(): Promise<void>;
   /** Closes it; the pool forgets it. */
@@ -54,7 +56,8 @@ interface Mysql2Field {
   readonly columnType?: number;
 }
 
-interface Mysql2Connection extends Emitter {
+/** A connection of `mysql2`, with callbacks. */
+export interface Mysql2Connection extends Emitter {
   query(
     query: Mysql2Query,
     callback: (error: unknown, answer: unknown, fields?: readonly Mysql2Field[]) => void,
@@ -81,7 +84,8 @@ interface MariaDbQuery extends QueryOptions {
   readonly metaAsArray: false;
 }
 
-interface MariaDbConnection extends Emitter {
+/** A connection of `mariadb`, with promises. */
+export interface MariaDbConnection extends Emitter {
   query(query: MariaDbQuery, values?: readonly SqlValue[]): Promise<unknown>;
   release(): Promise<void>;
   destroy(): void;
@@ -171,20 +175,41 @@ function lendMysql2(connection: Mysql2Connection): MySqlConnection {
   connection.on('error', ignore);
   return {
     native: connection,
-    send: (sql, values) =>
-      new Promise((resolve, reject) => {
-        const query = { ...SHAPE, sql, typeCast: true, bigNumberStrings: false } as const;
-        connection.query(values ? { ...query, values } : query, (error, answer, fields) => {
-          if (error) reject(error);
-          else resolve(withNumbers(rowsOf(answer), fields));
-        });
-      }),
+    send: sendOverMysql2(connection),
     release: async () => {
       connection.off('error', ignore);
       connection.release();
     },
     destroy: () => connection.destroy(),
   };
+}
+
+/** Statements on one connection, whoever has it. */
+export function sendOverMysql2(connection: Pick<Mysql2Connection, 'query'>): MySqlSend {
+  return (sql, values) =>
+    new Promise((resolve, reject) => {
+      const query = { ...SHAPE, sql, typeCast: true, bigNumberStrings: false } as const;
+      connection.query(values ? { ...query, values } : query, (error, answer, fields) => {
+        if (error) reject(error);
+        else resolve(withNumbers(rowsOf(answer), fields));
+      });
+    });
+}
+
+/** A value of an answer, as mysql2 gives it to `typeCast`. */
+interface Mysql2Value {
+  readonly type: string;
+  string(): string | null;
+}
+
+/** The query of a text for mysql2, where what comes back is not the driver's own answer: for an ORM's raw queries. */
+export function mysql2Query(sql: string): object {
+  const typeCast = (value: Mysql2Value, next: () => unknown): unknown => {
+    if (value.type !== 'LONGLONG') return next();
+    const text = value.string();
+    return text === null ? null : Number(text);
+  };
+  return { ...SHAPE, sql, typeCast, bigNumberStrings: false };
 }
 
 const BIGINT = 8;
@@ -212,6 +237,19 @@ function fromMariaDb(pool: MariaDbPool): MySqlPool {
 
 function lendMariaDb(connection: MariaDbConnection): MySqlConnection {
   connection.on('error', ignore);
+  return {
+    native: connection,
+    send: sendOverMariaDb(connection),
+    release: async () => {
+      connection.off('error', ignore);
+      await connection.release();
+    },
+    destroy: () => connection.destroy(),
+  };
+}
+
+/** Statements on one connection, whoever has it. */
+export function sendOverMariaDb(connection: Pick<MariaDbConnection, 'query'>): MySqlSend {
   const form = {
     ...SHAPE,
     ...({
@@ -221,13 +259,5 @@ function lendMariaDb(connection: MariaDbConnection): MySqlConnection {
       metaAsArray: false,
     } as const),
   };
-  return {
-    native: connection,
-    send: async (sql, values) => rowsOf(await connection.query({ ...form, sql }, values)),
-    release: async () => {
-      connection.off('error', ignore);
-      await connection.release();
-    },
-    destroy: () => connection.destroy(),
-  };
+  return async (sql, values) => rowsOf(await connection.query({ ...form, sql }, values));
 }

@@ -52,6 +52,11 @@ export function isLockTimeout(error: unknown): boolean {
   return hasNumber(error, new Set([1205]));
 }
 
+/** What was asked for is not to be had while a transaction is open. */
+export function isInTransaction(error: unknown): boolean {
+  return hasNumber(error, new Set([1568]));
+}
+
 export function isDuplicateKey(error: unknown): boolean {
   return hasNumber(error, new Set([1062, 1586]));
 }

@@ -13,7 +13,7 @@ import { noHints } from '../sql/hints.js';
 import { rows, type Script } from '../sql/script.js';
 import type { Params, Query } from '../sql/statement.js';
 import { type BoundedConnection, connectWithin } from './bounded-connection.js';
-import { type MySqlDriverPool, type MySqlPool, toMySqlPool } from './driver.js';
+import { type MySqlDriverPool, type MySqlPool, type MySqlSend, toMySqlPool } from './driver.js';
 import { isLockTimeout, isRefusal, isRetryable, isUnavailable } from './failures.js';
 import { MySqlSession } from './mysql-session.js';
 import { serverOf } from './server.js';
@@ -129,7 +129,8 @@ export class MySqlExecutor implements SqlExecutor {
         this.#lastNow = Math.max(this.#lastNow, now);
         return this.#lastNow;
       };
-      session = new MySqlSession({ connection, server, now: this.clock, neverBack });
+      const send: MySqlSend = (text, values) => connection.send(text, values);
+      session = new MySqlSession({ send, server, now: this.clock, neverBack });
       await session.begin([setSession(server.dialect, kind, this.#busyTimeoutMs), kind.begin]);
       const result = await run(session, script());
       await session.send('commit');

@@ -10,6 +10,7 @@ import {
   insert,
   lookup,
   type Params,
+  type Query,
   type SqlValue,
   type Update,
 } from '../sql/statement.js';
@@ -21,7 +22,7 @@ import {
   ROW_NUMBER,
   updateBatch,
 } from './batch-text.js';
-import type { MySqlConnection, Row } from './driver.js';
+import type { MySqlSend, Row } from './driver.js';
 import { isDuplicateKey, StatementTooLargeError } from './failures.js';
 import type { Server } from './server.js';
 import { slotsOf } from './slots.js';
@@ -50,16 +51,23 @@ const MAX_LOOKS = 5;
 type NewRows = Extract<Request, { op: 'insertNew' }>;
 
 export interface SessionOptions {
-  readonly connection: MySqlConnection;
+  readonly send: MySqlSend;
   readonly server: Server;
   /** The time, where it is not the database's. */
   readonly now: (() => number) | null;
   /** Makes a time of this one that is not before any earlier answer. */
   readonly neverBack: (now: number) => number;
+  /**
+   * Whether the transaction may be of REPEATABLE READ or above, where a plain read answers with what was there when it first
+   * read anything. Then every read locks what it finds against changes, and so finds the latest. @default false
+   */
+  readonly readsLatest?: boolean;
 }
 
 export class MySqlSession {
-  readonly #connection: MySqlConnection;
+  /** Sends one statement. */
+  readonly send: MySqlSend;
+  readonly #readsLatest: boolean;
   readonly #server: Server;
   readonly #now: (() => number) | null;
   readonly #neverBack: (now: number) => number;
@@ -67,8 +75,9 @@ export class MySqlSession {
   #startedAt: number | undefined;
   #hasSessionLock = false;
 
-  constructor({ connection, server, now, neverBack }: SessionOptions) {
-    this.#connection = connection;
+  constructor({ send, server, now, neverBack, readsLatest = false }: SessionOptions) {
+    this.send = send;
+    this.#readsLatest = readsLatest;
     this.#server = server;
     this.#now = now;
     this.#neverBack = neverBack;
@@ -89,11 +98,6 @@ export class MySqlSession {
     for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
     const last = answers.at(-1);
     if (!this.#now && last?.status === 'fulfilled') this.#startedAt = this.#readTime(last.value);
-  }
-
-  /** Sends one statement. */
-  send(text: string, values?: readonly SqlValue[]): Promise<readonly Row[]> {
-    return this.#connection.send(text, values);
   }
 
   async answer(request: Request): Promise<unknown> {
@@ -140,10 +144,8 @@ export class MySqlSession {
     readonly (readonly Row[])[]
   > {
     const { dialect } = this.#server;
-    const [only] = params;
-    if (params.length === 1 && only) {
-      return [await this.#sendBatch({ text: dialect.textOf(statement), values: only })];
-    }
+    // A list of parameters cannot be joined where a read locks. Few come where it does.
+    if (params.length === 1 || this.#readsLatest) return this.#rowsOneByOne(statement, params);
     const answers: Row[][] = [];
     for (const part of this.#parts(params)) {
       const before = answers.length;
@@ -152,6 +154,17 @@ export class MySqlSession {
         answers[before + Number(row[ROW_NUMBER]) - 1]?.push(row);
       }
     }
+    return answers;
+  }
+
+  async #rowsOneByOne(
+    statement: Query<unknown>,
+    params: readonly Params[],
+  ): Promise<readonly (readonly Row[])[]> {
+    const text = this.#server.dialect.textOf(statement);
+    const end = this.#readsLatest && !/ for update\b/.test(text) ? ' lock in share mode' : '';
+    const answers: (readonly Row[])[] = [];
+    for (const values of params) answers.push(await this.#sendBatch({ text: text + end, values }));
     return answers;
   }
 

@@ -2,7 +2,7 @@
 import { mariadb } from '../dialect/mariadb.js';
 import { type MySqlDialect, mysql } from '../dialect/mysql.js';
 import { UnsupportedHandleError } from '../errors.js';
-import type { MySqlConnection } from './driver.js';
+import type { MySqlConnection, MySqlSend } from './driver.js';
 
 export interface Server {
   readonly dialect: MySqlDialect;
@@ -39,9 +39,46 @@ export async function serverOf(connection: MySqlConnection): Promise<Server> {
   const [row] = (await connection.send(LOOK)) as readonly unknown[] as readonly Look[];
   if (!row) throw new Error('the server did not say what it is');
   refuseUnusable(row);
-  const server = { dialect: mysqlDialectOf(row.version), maxPacket: row.max_packet };
+  const server = serverIn(row);
   known.set(connection.native, server);
   return server;
+}
+
+/** A session of the application's, as it is at this moment. */
+export interface SessionNow {
+  readonly server: Server;
+  /** Whether statements of ours mean there what they mean in a session of the store's. */
+  readonly isUsual: boolean;
+}
+
+const LOOK_INSIDE =
+  `${LOOK}, @@sql_mode as mode, @@unique_checks as uniques, ` +
+  '@@sql_select_limit >= 9223372036854775807 as unlimited';
+
+interface LookInside extends Look {
+  readonly mode: string;
+  readonly uniques: number;
+  readonly unlimited: number;
+}
+
+/**
+ * What there is to know inside a transaction of the application's. It reads no table: where the transaction has no snapshot
+ * yet, it has none afterwards. Nothing is remembered, as the application may change its session at any time.
+ *
+ * @throws UnsupportedHandleError for a session that would change our texts, or has no database
+ */
+export async function sessionNow(send: MySqlSend): Promise<SessionNow> {
+  const [row] = (await send(LOOK_INSIDE)) as readonly unknown[] as readonly LookInside[];
+  if (!row) throw new Error('the server did not say what it is');
+  refuseUnusable(row);
+  const isStrict = /STRICT_(ALL|TRANS)_TABLES/.test(row.mode);
+  const escapes = !row.mode.includes('NO_BACKSLASH_ESCAPES');
+  const isUsual = isStrict && escapes && Number(row.uniques) === 1 && Number(row.unlimited) === 1;
+  return { server: serverIn(row), isUsual };
+}
+
+function serverIn({ version, max_packet: maxPacket }: Look): Server {
+  return { dialect: mysqlDialectOf(version), maxPacket: Number(maxPacket) };
 }
 
 /** A query for `version`, by which `mysqlDialectOf` tells MySQL from MariaDB. */

@@ -30,6 +30,18 @@ const SAVED = VARIABLES.map((name) => `@durable_${name} = @@${name}`).join(', ')
 /** Puts the session back as it was. */
 export const RESTORE_SESSION = `set ${VARIABLES.map((name) => `${name} = @durable_${name}`).join(', ')}`;
 
+/** Those of them that matter inside a transaction of the application's, and do not touch the transaction itself. */
+const INSIDE = ['sql_mode', 'unique_checks', 'sql_select_limit'] as const;
+
+const MODE = "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+const NO_LIMIT = 'sql_select_limit = 18446744073709551615';
+
+/** Saves the settings of an unusual session and makes ours, in the middle of a transaction. */
+export const SET_INSIDE = `set ${INSIDE.map((name) => `@durable_${name} = @@${name}`).join(', ')}, ${MODE}, ${NO_LIMIT}, unique_checks = 1`;
+
+/** Puts back what `SET_INSIDE` has changed. */
+export const RESTORE_INSIDE = `set ${INSIDE.map((name) => `${name} = @durable_${name}`).join(', ')}`;
+
 export interface TransactionKind {
   readonly isolation: 'READ-COMMITTED' | 'REPEATABLE-READ';
   readonly begin: 'start transaction read write' | 'start transaction read only';
@@ -56,8 +68,8 @@ export function setSession(
 ): string {
   const seconds = Math.max(1, Math.ceil(lockWaitMs / 1_000));
   return (
-    `set ${SAVED}, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', ` +
-    `innodb_lock_wait_timeout = ${seconds}, sql_select_limit = 18446744073709551615, sql_safe_updates = 0, ` +
+    `set ${SAVED}, ${MODE}, ` +
+    `innodb_lock_wait_timeout = ${seconds}, ${NO_LIMIT}, sql_safe_updates = 0, ` +
     'unique_checks = 1, completion_type = 0, character_set_client = utf8mb4, ' +
     "collation_connection = 'utf8mb4_general_ci', character_set_results = utf8mb4, " +
     `@@${family.isolation} = '${isolation}'`

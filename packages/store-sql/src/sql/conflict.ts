@@ -11,8 +11,11 @@ const MAX_DEPTH = 8;
 
 /** PostgreSQL's and Prisma's codes, and MySQL's by name. */
 const CONFLICT_CODES = new Set(['40001', '40P01', 'P2034', 'ER_LOCK_DEADLOCK']);
-/** Of MySQL and MariaDB: deadlock, and a lock that was not had in time. */
-const CONFLICT_NUMBERS = new Set([1213, 1205]);
+/**
+ * Of MySQL and MariaDB: deadlock, a lock that was not had in time, changed since the transaction has read it, rolled back by
+ * the cluster at COMMIT.
+ */
+const CONFLICT_NUMBERS = new Set([1213, 1205, 1020, 3101]);
 
 /** Whether the same transaction, from its start, may succeed; null = it will not, or nobody knows. */
 export function conflictOf(error: unknown): Conflict | null {

@@ -11,6 +11,8 @@ import { define, type Script } from '../sql/script.js';
 const END = 'durable_end';
 /** Around one call. */
 const CALL = 'durable_call';
+/** Written otherwise than by any ORM, which would have the savepoint end by it. */
+const IS_OPEN = `rollback work to savepoint ${CALL}`;
 
 const OPEN_ONE =
   "Call it inside the transaction's function, with the object that this function gets, and await it there.";
@@ -54,9 +56,17 @@ export function requireUnbroken(
  *
  * @throws NotATransactionError where none is open
  */
-export function runGuarded<T>(runner: ScriptRunner, script: () => Script<T>): MaybePromise<T> {
+export function runGuarded<T>(
+  runner: ScriptRunner,
+  { dialect }: SqlExecutor,
+  script: () => Script<T>,
+): MaybePromise<T> {
   const opened = orElse(
-    () => text(runner, `savepoint ${CALL}`),
+    () =>
+      andThen(text(runner, `savepoint ${CALL}`), () =>
+        // Nothing has been done since: this only shows that it is there.
+        dialect.acceptsStraySavepoints ? text(runner, IS_OPEN) : undefined,
+      ),
     (error) => {
       if (!isOutside(error)) throw error;
       throw new NotATransactionError({
@@ -88,7 +98,8 @@ function undo(runner: ScriptRunner, cause: unknown): MaybePromise<never> {
   );
 }
 
-/** PostgreSQL: a savepoint outside a transaction block. */
+/** PostgreSQL: a savepoint outside a transaction block. MySQL and MariaDB: there is no such savepoint. */
 function isOutside(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && Reflect.get(error, 'code') === '25P01';
+  if (typeof error !== 'object' || error === null) return false;
+  return Reflect.get(error, 'code') === '25P01' || Reflect.get(error, 'errno') === 1305;
 }

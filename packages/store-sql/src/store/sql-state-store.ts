@@ -197,13 +197,15 @@ export class SqlStateStore implements StateStore {
   ): readonly CreateOutcome[] | Promise<readonly CreateOutcome[]> {
     const runner = this.#requireTransactions().runnerOf(transaction);
     const create = () => createRuns({ runs, claim: null });
-    return oneByOne(transaction, () => runGuarded(runner, create));
+    return oneByOne(transaction, () => runGuarded(runner, this.#executor, create));
   }
 
   /** @throws NotATransactionError */
   signalIn(transaction: unknown, messages: readonly SignalMessage[]): void | Promise<void> {
     const runner = this.#requireTransactions().runnerOf(transaction);
-    return oneByOne(transaction, () => runGuarded(runner, () => appendSignals(messages)));
+    return oneByOne(transaction, () =>
+      runGuarded(runner, this.#executor, () => appendSignals(messages)),
+    );
   }
 
   async sweepOutbox(limit: number): Promise<SweepResult> {
