@@ -11,6 +11,7 @@ import { isLibSqlClient } from './libsql/client.js';
 import { libSqlConnection } from './libsql/libsql-connection.js';
 import { LibSqlTransactions } from './libsql/libsql-transactions.js';
 import type { LibSqlModules } from './libsql/modules.js';
+import { MySqlTransactions } from './mysql-transactions.js';
 import { PostgresTransactions } from './postgres-transactions.js';
 import { SqliteTransactions } from './sqlite-transactions.js';
 
@@ -25,7 +26,11 @@ export interface DrizzleStateStoreOptions extends ConnectionOptions {
 }
 
 /** Those of Drizzle on a driver. */
-type Transactions = PostgresTransactions | SqliteTransactions | LibSqlTransactions;
+type Transactions =
+  | MySqlTransactions
+  | PostgresTransactions
+  | SqliteTransactions
+  | LibSqlTransactions;
 
 /**
  * Keeps workflows in the database of a Drizzle handle.
@@ -48,7 +53,7 @@ type Transactions = PostgresTransactions | SqliteTransactions | LibSqlTransactio
  * ```
  */
 export class DrizzleStateStore extends SqlStateStore {
-  readonly #transactions: Transactions | undefined;
+  readonly #transactions: Transactions;
 
   /**
    * @param db the handle that `drizzle()` returned; not the `tx` of a transaction
@@ -57,7 +62,7 @@ export class DrizzleStateStore extends SqlStateStore {
    */
   constructor(db: DrizzleDatabase, options: DrizzleStateStoreOptions = {}) {
     const { executor, capabilities, transactions } = connect(db, options);
-    super(executor, { name: 'drizzle', capabilities, ...(transactions && { transactions }) });
+    super(executor, { name: 'drizzle', capabilities, transactions });
     this.#transactions = transactions;
   }
 
@@ -70,11 +75,10 @@ export class DrizzleStateStore extends SqlStateStore {
   }
 }
 
-/** No transactions on MySQL and MariaDB, where `ctx.transaction` is not supported yet. */
 function connect(
   db: DrizzleDatabase,
   options: DrizzleStateStoreOptions,
-): Connection & { readonly transactions?: Transactions } {
+): Connection & { readonly transactions: Transactions } {
   const driver = requireDriver(db);
   if (isLibSqlClient(driver)) return libSqlConnection(db, driver, options);
   const connection = connectionOver(driver, options);
@@ -82,6 +86,8 @@ function connect(
   if (isPgPool(driver)) {
     return { ...connection, transactions: new PostgresTransactions(db, driver, now) };
   }
-  if (!isSqliteDriver(driver)) return connection;
-  return { ...connection, transactions: new SqliteTransactions(db, driver, now) };
+  const transactions = isSqliteDriver(driver)
+    ? new SqliteTransactions(db, driver, now)
+    : new MySqlTransactions(db, driver, now);
+  return { ...connection, transactions };
 }

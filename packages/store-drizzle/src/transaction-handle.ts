@@ -6,6 +6,8 @@ export interface Session {
   readonly schema: unknown;
   readonly logger: unknown;
   readonly cache: unknown;
+  /** On MySQL and MariaDB: how relational queries are written. */
+  readonly mode?: unknown;
   transaction<T>(work: (tx: unknown) => T, config?: { readonly behavior: 'immediate' }): T;
 }
 
@@ -13,7 +15,7 @@ type SessionClass = new (
   client: unknown,
   dialect: unknown,
   schema: unknown,
-  options: { readonly logger: unknown; readonly cache: unknown },
+  options: Pick<Session, 'logger' | 'cache' | 'mode'>,
 ) => Session;
 
 /**
@@ -33,9 +35,9 @@ function sessionOf(db: object): Session {
 /** A session like that of the database, on another connection. */
 export function sessionOn(db: object, client: unknown): Session {
   const session = sessionOf(db);
-  const { schema, logger, cache } = session;
+  const { schema, logger, cache, mode } = session;
   const Session = session.constructor as SessionClass;
-  return new Session(client, Reflect.get(db, 'dialect'), schema, { logger, cache });
+  return new Session(client, Reflect.get(db, 'dialect'), schema, { logger, cache, mode });
 }
 
 function isSession(value: unknown): value is Session {
