@@ -2,14 +2,18 @@ import {
   type ConnectionOptions,
   type LateDriver,
   lateConnection,
+  type Mysql2Pool,
   type PgPool,
   type SqliteDriver,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
+import { MySqlTransactions } from './mysql-transactions.js';
 import { entityManagerOf, lateDriverOf, type MikroOrm, type MikroOrmEntityManager } from './orm.js';
 import { PostgresTransactions } from './postgres-transactions.js';
 import { SqliteTransactions } from './sqlite-transactions.js';
 import type { TransactionalEntityManager } from './transaction-handle.js';
+
+type Transactions = MySqlTransactions | PostgresTransactions | SqliteTransactions;
 
 /** See `ConnectionOptions`. */
 export type MikroOrmStateStoreOptions = ConnectionOptions;
@@ -21,8 +25,7 @@ export type MikroOrmStateStoreOptions = ConnectionOptions;
  * On PostgreSQL the store works on clients of MikroORM's pool, one for each of its transactions, in the schema that their
  * `search_path` names. Of an ORM with read replicas it uses the primary, for reads too.
  *
- * On MySQL and MariaDB it works on connections of MikroORM's pool, which go back as they came. There is no
- * `ctx.transaction`.
+ * On MySQL and MariaDB it works on connections of MikroORM's pool, which go back as they came.
  *
  * On a SQLite file the store opens a handle of its own beside MikroORM's, with the same driver, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
@@ -39,7 +42,7 @@ export type MikroOrmStateStoreOptions = ConnectionOptions;
  * ```
  */
 export class MikroOrmStateStore extends SqlStateStore {
-  readonly #transactions: PostgresTransactions | SqliteTransactions | undefined;
+  readonly #transactions: Transactions | undefined;
 
   /**
    * @param handle the ORM, or an EntityManager of it that is in no transaction
@@ -65,13 +68,13 @@ function transactionsOf(
   em: TransactionalEntityManager,
   { dialect, connect }: LateDriver,
   now: (() => number) | undefined,
-): PostgresTransactions | SqliteTransactions | undefined {
+): Transactions {
   switch (dialect.name) {
     case 'postgres':
       return new PostgresTransactions(em, connect as () => Promise<PgPool>, now);
     case 'sqlite':
       return new SqliteTransactions(em, connect as () => Promise<SqliteDriver>, now);
     default:
-      return undefined;
+      return new MySqlTransactions(em, connect as () => Promise<Mysql2Pool>, now);
   }
 }

@@ -16,7 +16,7 @@ import {
   SqlitePlatform,
 } from '@mikro-orm/sqlite';
 import type Database from 'better-sqlite3';
-import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySqlOrm, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { MikroOrmStateStore } from '../src/index.js';
 
 const Order = defineEntity({ name: 'orders', properties: { id: p.text().primary() } });
@@ -48,6 +48,7 @@ export const openSqlite: OpenSqliteOrm = async ({ file, Driver, now }) => {
     store: new MikroOrmStateStore(orm, { now }),
     close: () => orm.close(),
     ...transactionsOf(orm),
+    execute: (tx: unknown, text: string) => (tx as typeof orm.em).execute(text),
   };
 };
 
@@ -59,6 +60,7 @@ export const openPostgres: OpenPostgresOrm = async ({ connectionString, ...drive
     createStore: (options) => new MikroOrmStateStore(orm, options),
     close: () => orm.close(),
     ...transactionsOf(orm),
+    execute: (tx: unknown, text: string) => (tx as typeof orm.em).execute(text),
   };
 };
 
@@ -79,19 +81,21 @@ function transactionsOf(
   };
 }
 
-export const openMariaDb: OpenMySql = (place) => openMySqlFamily(MariaDbDriver, place);
+export const openMariaDb: OpenMySqlOrm = (place) => openMySqlFamily(MariaDbDriver, place);
 
-export const openMySql: OpenMySql = (place) => openMySqlFamily(MySqlDriver, place);
+export const openMySql: OpenMySqlOrm = (place) => openMySqlFamily(MySqlDriver, place);
 
 async function openMySqlFamily(
   driver: typeof MySqlDriver,
-  { uri, connectionLimit }: Parameters<OpenMySql>[0],
+  { uri, connectionLimit }: Parameters<OpenMySqlOrm>[0],
 ) {
   const pool = { max: connectionLimit };
   const orm = new MySqlOrm({ driver, entities: [Order], clientUrl: uri, pool });
   return {
     pool: await orm.em.getConnection().getNativeClient(),
-    createStore: (options: { readonly now: () => number }) => new MikroOrmStateStore(orm, options),
+    createStore: (options: { readonly now?: () => number }) => new MikroOrmStateStore(orm, options),
     close: () => orm.close(),
+    ...transactionsOf(orm),
+    execute: (tx: unknown, text: string) => (tx as typeof orm.em).execute(text),
   };
 }

@@ -1,10 +1,13 @@
 import {
   type ConnectionOptions,
-  type Dialect,
+  type LateDriver,
   lateConnection,
+  type Mysql2Pool,
+  type OrmTransactions,
   SqlStateStore,
 } from '@dudousxd/nestjs-durable-store-sql';
 import { lateDriverOf, type TypeOrmDataSource } from './data-source.js';
+import { MySqlTransactions } from './mysql-transactions.js';
 import { PostgresTransactions } from './postgres-transactions.js';
 import { SqliteTransactions } from './sqlite-transactions.js';
 import type { TransactionalDataSource } from './transaction-handle.js';
@@ -21,7 +24,7 @@ export type TypeOrmStateStoreOptions = ConnectionOptions;
  * their `search_path` names. Of a DataSource with replication it uses the master, for reads too.
  *
  * On MySQL and MariaDB it works on connections of the DataSource's pool, which go back as they came. There is no
- * `ctx.transaction`, and no DataSource with replication.
+ * DataSource with replication.
  *
  * On a SQLite file the store opens a handle of its own beside the DataSource's, with the same driver, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the
@@ -35,7 +38,7 @@ export type TypeOrmStateStoreOptions = ConnectionOptions;
  * ```
  */
 export class TypeOrmStateStore extends SqlStateStore {
-  readonly #transactions: PostgresTransactions | SqliteTransactions | undefined;
+  readonly #transactions: OrmTransactions | undefined;
 
   /**
    * @param dataSource not the EntityManager of a transaction
@@ -48,7 +51,7 @@ export class TypeOrmStateStore extends SqlStateStore {
     const source = dataSource as TransactionalDataSource;
     // A database in memory ends with its only handle.
     const transactions = capabilities.durable
-      ? transactionsOf(source, late.dialect.name, options.now)
+      ? transactionsOf(source, late, options.now)
       : undefined;
     super(executor, { name: 'typeorm', capabilities, ...(transactions && { transactions }) });
     this.#transactions = transactions;
@@ -62,15 +65,15 @@ export class TypeOrmStateStore extends SqlStateStore {
 
 function transactionsOf(
   source: TransactionalDataSource,
-  dialect: Dialect['name'],
+  { dialect, connect }: LateDriver,
   now: (() => number) | undefined,
-): PostgresTransactions | SqliteTransactions | undefined {
-  switch (dialect) {
+): OrmTransactions {
+  switch (dialect.name) {
     case 'postgres':
       return new PostgresTransactions(source, now);
     case 'sqlite':
       return new SqliteTransactions(source, now);
     default:
-      return undefined;
+      return new MySqlTransactions(source, connect as () => Promise<Mysql2Pool>, now);
   }
 }

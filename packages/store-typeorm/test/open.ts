@@ -1,6 +1,6 @@
 import type { Pool as MySqlPool } from 'mysql2';
 import type { Pool } from 'pg';
-import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySqlOrm, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { DataSource, type EntityManager, EntitySchema } from 'typeorm';
 import { TypeOrmStateStore } from '../src/index.js';
 
@@ -35,8 +35,15 @@ export const openPostgres: OpenPostgresOrm = async ({ connectionString, ...extra
   };
 };
 
+/** MySQL has no key over a text without a length. */
+const MySqlOrder = new EntitySchema<{ id: string }>({
+  name: 'orders',
+  columns: { id: { type: 'varchar', length: 255, primary: true } },
+});
+
 function transactionsOf(
   dataSource: DataSource,
+  Entity = Order,
 ): Pick<
   Awaited<ReturnType<OpenPostgresOrm>>,
   'root' | 'synchronous' | 'begin' | 'nest' | 'insert'
@@ -47,21 +54,25 @@ function transactionsOf(
     begin: (work) => dataSource.transaction(async (tx) => work(tx)),
     nest: (tx, work) => (tx as EntityManager).transaction((inner) => work(inner)),
     insert: async (tx, id) => {
-      await (tx as EntityManager).insert(Order, { id });
+      await (tx as EntityManager).insert(Entity, { id });
     },
   };
 }
 
 /** @param type as applications write it; the server may be either's */
-export function openMySqlAs(type: 'mysql' | 'mariadb'): OpenMySql {
+export function openMySqlAs(type: 'mysql' | 'mariadb'): OpenMySqlOrm {
   return async ({ uri, connectionLimit }) => {
-    const dataSource = new DataSource({ type, url: uri, poolSize: connectionLimit });
+    const dataSource = new DataSource({
+      ...{ type, url: uri, poolSize: connectionLimit, entities: [MySqlOrder] },
+    });
     await dataSource.initialize();
     const { pool } = dataSource.driver as unknown as { readonly pool: MySqlPool };
     return {
       pool,
       createStore: (options) => new TypeOrmStateStore(dataSource, options),
       close: () => dataSource.destroy(),
+      ...transactionsOf(dataSource, MySqlOrder),
+      execute: (tx, text) => (tx as EntityManager).query(text),
     };
   };
 }

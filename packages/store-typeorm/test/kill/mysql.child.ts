@@ -1,0 +1,4 @@
+import { runChild } from 'store-fixtures/child';
+import { openMySqlAs } from '../open.js';
+
+await runChild(openMySqlAs('mariadb'));
