@@ -24,6 +24,7 @@ import {
   requireClient,
   requireProvider,
 } from './client.js';
+import { MySqlTransactions } from './mysql-transactions.js';
 import { PrismaLink } from './prisma-link.js';
 import { fileOf, loadDriver } from './sqlite-file.js';
 import { SqliteTransactions } from './sqlite-transactions.js';
@@ -69,7 +70,10 @@ export function connectionOf(value: unknown, given: PrismaConnectionOptions): Pr
         transactions: new SqliteTransactions(secondClient(client, transactionClient), options.now),
       };
     case 'mysql':
-      return onMariaDbPool(pool, options);
+      return {
+        ...onMariaDbPool(pool, options),
+        transactions: new MySqlTransactions(client, pool as MariaDbPool, options.now),
+      };
     case 'postgresql':
       return {
         ...(pool === undefined ? throughClient(client, options) : onPgPool(pool, options)),

@@ -13,7 +13,8 @@ export type PrismaStateStoreOptions = PrismaConnectionOptions;
  * pool the store works through the client, with interactive transactions and raw queries, which costs more CPU.
  *
  * On MySQL and MariaDB it works on connections of the application's pool of the driver `mariadb`, which has to be given.
- * They go back as they came. There is no `ctx.transaction`.
+ * They go back as they came. For `ctx.transaction`, and for `start` and `signal` in your transactions, it also looks at the
+ * connections that the pool lends to Prisma.
  *
  * On SQLite the store opens a handle of its own beside Prisma's on the same file, in WAL mode and with
  * `synchronous = FULL`: what it acknowledges survives the loss of power, and the application's transactions and the

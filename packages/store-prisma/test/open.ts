@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import type { OpenMySql, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
+import type { OpenMySqlOrm, OpenPostgresOrm, OpenSqliteOrm } from 'store-fixtures';
 import { PrismaStateStore } from '../src/index.js';
 import { mariaDbPool, mysqlClient, postgresClient, sqliteClient } from './clients.js';
 import type { Prisma } from './generated/postgresql/client.js';
@@ -52,15 +52,17 @@ async function openPrisma(place: Parameters<OpenPostgresOrm>[0], givesPool: bool
   };
 }
 
-export const openMySql: OpenMySql = ({ uri, connectionLimit }) => {
+export const openMySql: OpenMySqlOrm = async ({ uri, connectionLimit }) => {
   const pool = mariaDbPool(uri, connectionLimit);
   const prisma = mysqlClient(pool);
   return {
     pool,
-    createStore: ({ now }) => new PrismaStateStore(prisma, { now, pool }),
+    createStore: (options) => new PrismaStateStore(prisma, { ...options, pool }),
     close: async () => {
       await prisma.$disconnect();
       await pool.end();
     },
+    ...ormOf(prisma as unknown as ReturnType<typeof postgresClient>),
+    execute: async (tx, text) => (tx as Prisma.TransactionClient).$queryRawUnsafe(text),
   };
 };
