@@ -1,26 +1,21 @@
-/**
- * The transaction as the function of a `ctx.transaction` has it. What the function has not awaited may come when it is
- * done: a nested transaction of which one half would be committed. From its end on, only the end of the transaction gets
- * through.
- */
-import { NotATransactionError, TransactionBrokenError } from '@dudousxd/nestjs-durable-store-sql';
+/** A transaction of a libSQL client for one `ctx.transaction`, as the ORM has it: its statements are guarded. */
+import type { BodyGuard } from '@dudousxd/nestjs-durable-store-sql';
 import type { LibSqlResult, LibSqlStatement, LibSqlTransaction } from './client.js';
 
 export class BodyTransaction implements LibSqlTransaction {
-  /** For the store's own statements. */
+  readonly guard: BodyGuard;
+  /** For the store's own last statements. */
   readonly native: LibSqlTransaction;
-  #isSealed = false;
   #hasSentCommit = false;
   #hasEnded = false;
-  /** Savepoints of nested transactions that are open. */
-  #open = 0;
 
-  constructor(native: LibSqlTransaction) {
+  constructor(native: LibSqlTransaction, guard: BodyGuard) {
     this.native = native;
+    this.guard = guard;
   }
 
   get closed(): boolean {
-    return this.#isSealed || this.native.closed;
+    return this.native.closed;
   }
 
   /** A COMMIT was acknowledged, or a ROLLBACK that follows none. */
@@ -29,39 +24,22 @@ export class BodyTransaction implements LibSqlTransaction {
   }
 
   /** As the ORM calls it. */
-  execute(statement: LibSqlStatement): Promise<LibSqlResult> {
-    if (this.#isSealed) {
-      const todo = 'Await everything inside the function of the transaction.';
-      return Promise.reject(new NotATransactionError({ received: 'one that has ended', todo }));
-    }
-    if (/^savepoint /i.test(statement.sql)) this.#open += 1;
-    else if (/^(release|rollback to) savepoint /i.test(statement.sql)) this.#open -= 1;
-    return this.native.execute(statement as never);
+  async execute(statement: LibSqlStatement): Promise<LibSqlResult> {
+    this.guard.pass(statement.sql);
+    return this.guard.during(this.native.execute(statement as never));
   }
 
   async commit(): Promise<void> {
-    this.#isSealed = true;
+    this.guard.pass('commit');
     this.#hasSentCommit = true;
     await this.native.commit();
     this.#hasEnded = true;
   }
 
   async rollback(): Promise<void> {
-    this.#isSealed = true;
+    this.guard.pass('rollback');
     // After a COMMIT that has failed there is nothing to roll back, and it says that all is well.
     await this.native.rollback();
     this.#hasEnded = !this.#hasSentCommit;
-  }
-
-  /**
-   * The function is done.
-   *
-   * @throws TransactionBrokenError where it has left a nested transaction open
-   */
-  seal(transaction: string): void {
-    this.#isSealed = true;
-    if (this.#open <= 0) return;
-    const cause = new Error('a nested transaction, or a call with it, was still open: await it');
-    throw new TransactionBrokenError({ transaction, cause });
   }
 }

@@ -6,6 +6,7 @@
  */
 import {
   AsyncSqliteSession,
+  BodyGuard,
   type MaybePromise,
   NotATransactionError,
   OneAtATime,
@@ -57,8 +58,8 @@ export class LibSqlTransactions implements OrmTransactions {
     const body = this.#body;
     // One that the body has ended by hand is found out by the first statement.
     if (body === undefined || openOn(tx) !== body) return this.runnerOf(tx);
-    body.seal(transaction);
-    return this.#runnerOn(body);
+    body.guard.seal(transaction);
+    return this.#runnerOn(body.native);
   }
 
   runnerOf(tx: unknown): ScriptRunner {
@@ -74,29 +75,25 @@ export class LibSqlTransactions implements OrmTransactions {
 
   async #transaction<T>(work: (tx: unknown) => MaybePromise<T>): Promise<T> {
     const own = await this.#connected();
-    const lender = { transaction: () => this.#beginOn(own) };
-    let failure: { readonly error: unknown } | undefined;
+    const guard = new BodyGuard();
+    const lender = { transaction: () => this.#beginOn(own, guard) };
     try {
-      return await sessionOn(this.#options.db, lender).transaction(async (tx): Promise<T> => {
-        try {
-          return await work(tx);
-        } catch (error) {
-          failure = { error };
-          throw error;
-        }
-      });
+      return await sessionOn(this.#options.db, lender).transaction((tx) =>
+        guard.run(() => work(tx)),
+      );
     } catch (error) {
       // Where the ROLLBACK failed too, Drizzle throws the error of that.
-      throw failure === undefined ? error : failure.error;
+      throw guard.failure === null ? error : guard.failure.error;
     } finally {
+      guard.close();
       if (!this.#body?.hasEnded) this.#discard();
       this.#body = undefined;
     }
   }
 
-  async #beginOn(own: LibSqlClient): Promise<BodyTransaction> {
+  async #beginOn(own: LibSqlClient, guard: BodyGuard): Promise<BodyTransaction> {
     this.#requireUnlocked();
-    const body = new BodyTransaction(await own.transaction('write'));
+    const body = new BodyTransaction(await own.transaction('write'), guard);
     this.#body = body;
     return body;
   }
@@ -155,8 +152,7 @@ export class LibSqlTransactions implements OrmTransactions {
   }
 
   #runnerOn(open: LibSqlTransaction): ScriptRunner {
-    const native = open instanceof BodyTransaction ? open.native : open;
-    const send = (sql: string, args: Params): Promise<SqliteAnswer> => answerOf(native, sql, args);
+    const send = (sql: string, args: Params): Promise<SqliteAnswer> => answerOf(open, sql, args);
     const session = new AsyncSqliteSession(send, this.#options.now);
     return { run: (script) => session.run(script()) };
   }
@@ -169,13 +165,13 @@ function openOn(tx: unknown): LibSqlTransaction | undefined {
 }
 
 async function answerOf(
-  native: LibSqlTransaction,
+  open: LibSqlTransaction,
   sql: string,
   params: Params,
 ): Promise<SqliteAnswer> {
   try {
     const statement = { sql, args: withoutNul(params) };
-    const { rows, rowsAffected } = await native.execute(statement as never);
+    const { rows, rowsAffected } = await open.execute(statement as never);
     return { rows: rows.map(withNumbers), changes: rowsAffected };
   } catch (error) {
     if (Reflect.get(Object(error), 'code') !== 'TRANSACTION_CLOSED') throw error;

@@ -42,6 +42,11 @@ export class BodyGuard {
     }
   }
 
+  /** The error of the work, if it has failed. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
   /** Whether it is the error of the work, as against one of COMMIT, or of a ROLLBACK that has failed. */
   isOfWork(error: unknown): boolean {
     return this.#failure !== null && this.#failure.error === error;
