@@ -11,6 +11,9 @@ async function hasHistory(store: StateStore, runId: string): Promise<void> {
   });
 }
 
+/** Until a wait gives up: the claims are held, and the signal is sent, long before, on a busy machine too. */
+const HELD_MS = 1_000;
+
 /** Claims wait from `hold()` on until a turn has met a conflict: what arrives is not seen before that. */
 function heldUntilConflict(base: StateStore) {
   let door = gate();
@@ -54,7 +57,7 @@ describe('a run that is loaded again after a conflict, while a step of it runs',
             charged += 1;
             return 'paid';
           });
-          const wait = ctx.waitForSignal('s', { timeout: 100 }).catch(() => 'none');
+          const wait = ctx.waitForSignal('s', { timeout: HELD_MS }).catch(() => 'none');
           const day = ctx.sleep('1 day');
           try {
             seen.push(await charge);
@@ -97,7 +100,7 @@ describe('a run that is loaded again after a conflict, while a step of it runs',
                 await aborted(signal);
                 lost.open();
               }),
-            () => ctx.waitForSignal('s', { timeout: 100 }),
+            () => ctx.waitForSignal('s', { timeout: HELD_MS }),
           ]);
           // The end of the run would abort the step, too.
           await ctx.waitForSignal('end');
