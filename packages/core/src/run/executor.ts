@@ -126,7 +126,7 @@ export class Executor {
     this.foreign = new ForeignWarnings(runtime.logger);
     this.probation = new Probation({
       runtime,
-      count: (request) => store.beginProbation(request),
+      count: (requests) => store.beginProbation(requests),
     });
     this.host = this.createHost();
     this.table = new RunTable({
@@ -225,6 +225,7 @@ export class Executor {
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
     this.reader.stop();
+    this.probation.stop();
     this.endGuards();
     const handBackMs = Math.max(flushMs, MIN_HAND_BACK_MS);
     await within(runtime, handBackMs, this.handBack(handBackMs));
@@ -262,6 +263,7 @@ export class Executor {
   kill(): void {
     this.endGuards();
     this.reader.stop();
+    this.probation.stop();
     this.stopped = true;
     this.draining = true;
     this.claims.stop();

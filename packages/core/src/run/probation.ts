@@ -1,11 +1,12 @@
 /**
  * Runs that were lost several times without progress, and may be what killed their processes. One kills them all in turn
- * with whatever was claimed beside it, so they begin one after the other:
+ * with whatever was claimed beside it, so few of them begin at a time:
  *
  * B1. A run on probation begins when its crash has been counted, and durably so. One that was only in line when the process
  *     died is not blamed for it.
- * B2. The next begins when the one before has made progress, has left the process, or has lived for a while.
+ * B2. The next begins when one before it has made progress, has left the process, or has lived for a while.
  */
+import { Batcher } from '../commit/batcher.js';
 import type { RunRecord } from '../model/run.js';
 import { startTimer } from '../remote/watchdog.js';
 import type { Runtime } from '../runtime/runtime.js';
@@ -14,15 +15,15 @@ import type { ProbationRequest } from '../store/state-store.js';
 /** Crashes without progress from which on a run is on probation. */
 export const PROBATION_FROM = 3;
 
+/** Runs that have begun without progress so far. Those that only wait for a step of theirs are few at a time. */
+const MAX_BEGUN = 20;
 /** What kills its process does so soon, in most cases; others wait for as long. */
 const MAX_TURN_MS = 2_000;
-const FIRST_PAUSE_MS = 20;
-const MAX_PAUSE_MS = 1_000;
 
 export interface ProbationOptions {
   readonly runtime: Runtime;
-  /** Counts a crash of the run; may be called again with the same. */
-  readonly count: (request: ProbationRequest) => Promise<void>;
+  /** Counts a crash of each run; may be called again with the same. */
+  readonly count: (requests: readonly ProbationRequest[]) => Promise<void>;
 }
 
 interface Probationer {
@@ -33,14 +34,26 @@ interface Probationer {
 }
 
 export class Probation {
-  private readonly options: ProbationOptions;
+  private readonly runtime: Runtime;
+  private readonly counts: Batcher<ProbationRequest, true>;
   private line: Probationer[] = [];
-  /** Its turn it is. */
-  private current: Probationer | null = null;
-  private stopTimer: (() => void) | null = null;
+  /** Those whose turn it is, by run, and how to withdraw the end of it. */
+  private readonly begun = new Map<string, { readonly who: Probationer; stopTimer: () => void }>();
+  private stopped = false;
 
-  constructor(options: ProbationOptions) {
-    this.options = options;
+  constructor({ runtime, count }: ProbationOptions) {
+    this.runtime = runtime;
+    this.counts = new Batcher({
+      what: 'Counting runs that were lost before',
+      send: async (requests) => {
+        await count(requests);
+        return requests.map(() => true);
+      },
+      measure: () => ({ rows: 1, bytes: 0 }),
+      scheduler: runtime.scheduler,
+      logger: runtime.logger,
+      retryable: () => !this.stopped,
+    });
   }
 
   /** Begins the run at once, unless it is on probation: then when it is its turn, if it is still here. */
@@ -55,62 +68,50 @@ export class Probation {
 
   /** The run has made progress, or has left the process. */
   release(runId: string): void {
-    if (this.current?.run.id === runId) this.pass();
+    const turn = this.begun.get(runId);
+    if (turn === undefined) return;
+    turn.stopTimer();
+    this.begun.delete(runId);
+    this.next();
   }
 
   /** Every run has left the process. */
   clear(): void {
     this.line = [];
-    this.current = null;
-    this.clearTimer();
+    for (const { stopTimer } of this.begun.values()) stopTimer();
+    this.begun.clear();
   }
 
-  private pass(): void {
-    this.current = null;
-    this.clearTimer();
-    this.next();
+  /** As `clear`, and for good. */
+  stop(): void {
+    this.stopped = true;
+    this.clear();
+    this.counts.kill();
   }
 
   private next(): void {
-    while (this.current === null) {
+    while (this.begun.size < MAX_BEGUN) {
       const first = this.line.shift();
       if (first === undefined) return;
-      if (!first.isHere()) continue;
-      this.current = first;
-      void this.beginCounted(first);
+      if (first.isHere()) this.count(first);
     }
   }
 
-  private async beginCounted(probationer: Probationer): Promise<void> {
-    const { id: runId, worker, epoch, crashes } = probationer.run;
+  private count(who: Probationer): void {
+    const { id: runId, worker, epoch, crashes } = who.run;
+    this.begun.set(runId, { who, stopTimer: () => {} });
     const request = { runId, worker: worker ?? '', epoch, crashes: crashes + 1 };
-    const { runtime, count } = this.options;
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
-      try {
-        await count(request);
-        break;
-      } catch (error) {
-        runtime.logger.warn('Counting the claim of a run that was lost before failed.', { error });
-      }
-      await new Promise<void>((resolve) => this.startTimer(pauseMs, resolve));
-      if (this.current !== probationer) return;
-    }
-    if (this.current !== probationer) return;
-    if (!probationer.isHere()) {
-      this.pass();
+    this.counts.add(request, () => this.begin(who));
+  }
+
+  private begin(who: Probationer): void {
+    const turn = this.begun.get(who.run.id);
+    if (turn?.who !== who) return;
+    if (!who.isHere()) {
+      this.release(who.run.id);
       return;
     }
-    this.startTimer(MAX_TURN_MS, () => this.pass());
-    probationer.begin();
-  }
-
-  private startTimer(delayMs: number, onDue: () => void): void {
-    this.clearTimer();
-    this.stopTimer = startTimer(this.options.runtime, delayMs, onDue);
-  }
-
-  private clearTimer(): void {
-    this.stopTimer?.();
-    this.stopTimer = null;
+    turn.stopTimer = startTimer(this.runtime, MAX_TURN_MS, () => this.release(who.run.id));
+    who.begin();
   }
 }

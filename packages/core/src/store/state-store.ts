@@ -334,8 +334,8 @@ export interface StateStore {
   heartbeat(request: HeartbeatRequest): Promise<HeartbeatResult>;
   /** Makes the runs of workers whose lease has passed claimable again, with epoch + 1. Suspended runs have no owner. */
   takeOver(request: TakeOverRequest): Promise<TakeOverResult>;
-  /** Counts the crash that is to be feared, before the run begins. Does nothing if it is not owned at this epoch. */
-  beginProbation(request: ProbationRequest): Promise<void>;
+  /** Counts the crash that is to be feared, before the runs begin. Passes over those that are not owned at their epoch. */
+  beginProbation(requests: readonly ProbationRequest[]): Promise<void>;
   /** Hands back all runs of a worker that stops, with epoch + 1, and forgets the worker. Costs no crash. */
   releaseWorker(worker: string): Promise<number>;
   /** Hands back one owned run without a turn; false if it was not owned at this epoch. */

@@ -14,6 +14,7 @@ import {
   LOCK_HEAD,
   LOCK_OWNED,
   LOCK_OWNED_IDS,
+  LOCK_RUN,
   type LostRun,
   RELEASE_RUN,
   TAKE_AND_BLOCK_RUN,
@@ -129,9 +130,16 @@ function* takeFromDead({ now }: Transition, batch: readonly TakenRun[]): Script<
 }
 
 /** Counts the crash that is to be feared. */
-export function* beginProbation(request: ProbationRequest): Script<void> {
-  const { runId, worker, epoch, crashes } = request;
-  yield* change(BEGIN_PROBATION, [[crashes, runId, worker, epoch]]);
+export function* beginProbation(requests: readonly ProbationRequest[]): Script<void> {
+  const sorted = [...requests].sort((a, b) => (a.runId < b.runId ? -1 : 1));
+  yield* lockRows(
+    LOCK_RUN,
+    sorted.map(({ runId }) => [runId]),
+  );
+  yield* change(
+    BEGIN_PROBATION,
+    sorted.map(({ runId, worker, epoch, crashes }) => [crashes, runId, worker, epoch]),
+  );
 }
 
 /** Hands back all runs of a worker that stops, and remembers it as dead. */

@@ -150,8 +150,8 @@ export class SqlStateStore implements StateStore {
     return this.#executor.write(() => ownership.takeOver(request));
   }
 
-  beginProbation(request: ProbationRequest): Promise<void> {
-    return this.#executor.write(() => ownership.beginProbation(request));
+  beginProbation(requests: readonly ProbationRequest[]): Promise<void> {
+    return this.#executor.write(() => ownership.beginProbation(requests));
   }
 
   releaseWorker(worker: string): Promise<number> {

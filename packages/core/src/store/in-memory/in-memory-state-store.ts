@@ -118,8 +118,8 @@ export class InMemoryStateStore implements StateStore {
     return takeOver(this.#begin(), request);
   }
 
-  async beginProbation(request: ProbationRequest): Promise<void> {
-    beginProbation(this.#begin(), request);
+  async beginProbation(requests: readonly ProbationRequest[]): Promise<void> {
+    beginProbation(this.#begin(), requests);
   }
 
   async releaseWorker(worker: string): Promise<number> {

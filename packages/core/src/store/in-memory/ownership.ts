@@ -46,10 +46,11 @@ function crashesAfter(crashes: number, { probationFrom }: TakeOverRequest): numb
 }
 
 /** Counts the crash that is to be feared. */
-export function beginProbation(tx: Transition, request: ProbationRequest): void {
-  const { runId, worker, epoch, crashes } = request;
-  const run = tx.tables.runs.get(runId);
-  if (run?.worker === worker && run.epoch === epoch) tx.tables.runs.put({ ...run, crashes });
+export function beginProbation(tx: Transition, requests: readonly ProbationRequest[]): void {
+  for (const { runId, worker, epoch, crashes } of requests) {
+    const run = tx.tables.runs.get(runId);
+    if (run?.worker === worker && run.epoch === epoch) tx.tables.runs.put({ ...run, crashes });
+  }
 }
 
 function backoffMs(

@@ -12,7 +12,7 @@ const PROBATION_FROM = 3;
 async function begin(bench: StoreBench, { id, worker, epoch, crashes }: RunRecord): Promise<void> {
   if (crashes < PROBATION_FROM) return;
   const request = { runId: id, worker: worker ?? '', epoch, crashes: crashes + 1 };
-  await bench.store.beginProbation(request);
+  await bench.store.beginProbation([request]);
 }
 
 /**
@@ -78,8 +78,8 @@ export function describeCrashes(storeTest: StoreTest): void {
       }
       const late = async ({ worker, epoch }: RunRecord) => {
         const request = { runId: id, worker: worker ?? '', epoch: epoch - 1, crashes: 9 };
-        await bench.store.beginProbation(request);
-        await bench.store.beginProbation({ ...request, worker: 'another', epoch });
+        await bench.store.beginProbation([request]);
+        await bench.store.beginProbation([{ ...request, worker: 'another', epoch }]);
       };
       expect(await crash(bench, id, late)).toMatchObject({ crashes: 5 });
     });

@@ -157,8 +157,14 @@ export const FAULT_CASES: readonly FaultCase[] = [
   {
     name: 'beginProbation',
     async prepare(bench) {
-      const { id: runId, epoch } = await bench.start('w1');
-      return (store) => store.beginProbation({ runId, worker: 'w1', epoch, crashes: 4 });
+      const runs = [await bench.start('w1'), await bench.start('w1')];
+      const requests = runs.map(({ id: runId, epoch }) => ({
+        runId,
+        worker: 'w1',
+        epoch,
+        crashes: 4,
+      }));
+      return (store) => store.beginProbation(requests);
     },
   },
   {

@@ -152,7 +152,7 @@ export class Interpreter {
         const request = { runId, worker, epoch, crashes: (run?.crashes ?? 0) + 1 };
         if (command.op === 'releaseRun')
           await pair.both((store) => store.releaseRun(runId, worker, epoch));
-        else await pair.both((store) => store.beginProbation(request));
+        else await pair.both((store) => store.beginProbation([request]));
         return;
       }
       case 'terminate': {
