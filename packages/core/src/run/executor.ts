@@ -215,6 +215,7 @@ export class Executor {
     this.draining = true;
     this.claims.stop();
     this.sweep.stop();
+    this.probation.stop();
     this.woken.leaveAll();
     const { runtime } = this.options.settings;
     const idle = [this.localSteps, this.transactions].map((runner) => runner.whenIdle());
@@ -225,7 +226,6 @@ export class Executor {
     this.table.dropAll(new ShutdownError());
     this.lease.stop();
     this.reader.stop();
-    this.probation.stop();
     this.endGuards();
     const handBackMs = Math.max(flushMs, MIN_HAND_BACK_MS);
     await within(runtime, handBackMs, this.handBack(handBackMs));

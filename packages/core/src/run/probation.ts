@@ -82,7 +82,7 @@ export class Probation {
     this.begun.clear();
   }
 
-  /** As `clear`, and for good. */
+  /** Begins nothing more: what is in line may be given back, and is not blamed. */
   stop(): void {
     this.stopped = true;
     this.clear();

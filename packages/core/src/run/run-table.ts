@@ -102,8 +102,8 @@ export class RunTable {
   onClosed(execution: RunExecution): void {
     const { runId } = execution;
     this.moved?.add(runId);
-    if (this.executions.get(runId) !== execution) return;
     this.options.probation.release(runId);
+    if (this.executions.get(runId) !== execution) return;
     this.remove(runId);
     this.adoptOvertaking(runId);
   }
