@@ -1,0 +1,234 @@
+"""The messages between engines and workers, version 1: docs/protocol.md says what they mean.
+
+A reader keeps unknown fields out and takes null for an absent one. `packages/protocol/fixtures`
+holds texts that it has to take, and texts that it has to refuse, with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+from . import _json
+from ._limits import MAX_MESSAGE_BYTES, MAX_MESSAGE_DEPTH, is_too_deep, is_too_large
+
+PROTOCOL_VERSION: Final = 1
+
+_MAX_SAFE: Final = 2**53 - 1
+_QUOTED: Final = 60
+
+RefusalKind = Literal[
+    "tooLarge",
+    "tooDeep",
+    "notJson",
+    "notMessage",
+    "newerVersion",
+    "unknownVersion",
+    "unknownType",
+    "invalid",
+]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a text is not taken as a message. `detail` quotes little of the text."""
+
+    kind: RefusalKind
+    detail: str
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _at_most(units: int) -> AfterValidator:
+    """Length in UTF-16 code units, as JavaScript counts."""
+
+    def check(text: str) -> str:
+        if len(text) + sum(character > "\uffff" for character in text) > units:
+            raise ValueError(f"it is longer than {units}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, Field(min_length=1), _at_most(1_024)]
+Text = Annotated[str, _at_most(8_192)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_MAX_SAFE)]
+Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=_MAX_SAFE)]
+Version = Annotated[Literal[1], BeforeValidator(_whole)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+    )
+
+
+class _Message(_Part):
+    v: Version = PROTOCOL_VERSION
+
+    def text(self) -> str:
+        """The message as it is sent; fields that are None are left out."""
+        return _json.write(self.model_dump(by_alias=True, exclude_none=True))
+
+
+class Task(_Message):
+    """One attempt of a remote step, from an engine to a worker."""
+
+    type: Literal["task"] = "task"
+    task_id: Name
+    token: Name
+    reply_to: Name
+    namespace: Name
+    run_id: Name
+    branch: Count
+    position: Count
+    attempt: Positive
+    step: Name
+    input: str
+    idempotency_key: Name
+    timeout_ms: Count | None = None
+    heartbeat_timeout_ms: Count | None = None
+    liveness_ms: Positive
+    progress: str | None = None
+    traceparent: Name | Literal[""] | None = None
+    tracestate: Text | None = None
+
+
+class Result(_Message):
+    """How an attempt has ended, from a worker to an engine."""
+
+    type: Literal["result"] = "result"
+    task_id: Name
+    token: Name
+    attempt: Positive
+    ok: bool
+    payload: str
+    worker: Name
+    started_at: Count | None = None
+    progress: str | None = None
+    traceparent: Name | Literal[""] | None = None
+    tracestate: Text | None = None
+
+
+class Heartbeat(_Message):
+    """A sign of life of a running attempt."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    task_id: Name
+    token: Name
+    progress: str | None = None
+
+
+class Cancel(_Message):
+    """Asks for attempts to be stopped."""
+
+    type: Literal["cancel"] = "cancel"
+    task_ids: Annotated[list[Name], Field(max_length=10_000)]
+    reason: Text
+
+
+class Sdk(_Part):
+    name: Name
+    version: Name
+
+
+class ServedStep(_Part):
+    name: Name
+    queue: Name
+
+
+class WorkerPresence(_Message):
+    """Who serves what. A worker without steps serves no more."""
+
+    type: Literal["worker"] = "worker"
+    worker: Name
+    started_at: Count
+    sdk: Sdk
+    steps: Annotated[list[ServedStep], Field(max_length=10_000)]
+
+
+class EnginePresence(_Message):
+    """An engine that reads a results stream."""
+
+    type: Literal["engine"] = "engine"
+    engine: Name
+    started_at: Count
+    results: Name
+
+
+Message = Task | Result | Heartbeat | Cancel | WorkerPresence | EnginePresence
+
+MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
+    "task": Task,
+    "result": Result,
+    "heartbeat": Heartbeat,
+    "cancel": Cancel,
+    "worker": WorkerPresence,
+    "engine": EnginePresence,
+}
+
+
+def read_message(
+    text: str, types: tuple[str, ...], max_bytes: int = MAX_MESSAGE_BYTES
+) -> Message | Refusal:
+    """Reads a message of one of the types that belong where the text was found.
+
+    Never raises, whatever the text is: the limits are checked before it is parsed.
+    """
+    if is_too_large(text, max_bytes):
+        return Refusal("tooLarge", f"it takes more than {max_bytes} bytes")
+    if is_too_deep(text, MAX_MESSAGE_DEPTH):
+        return Refusal("tooDeep", f"it is nested deeper than {MAX_MESSAGE_DEPTH}")
+    try:
+        value = _json.parse(text)
+    except ValueError:
+        return Refusal("notJson", "it is no JSON")
+    return _read_parsed(value, types)
+
+
+def _read_parsed(value: Any, types: tuple[str, ...]) -> Message | Refusal:
+    if not isinstance(value, dict):
+        return Refusal("notMessage", "it is no object")
+    refusal = _check_version(value)
+    if refusal is not None:
+        return refusal
+    kind = value.get("type")
+    if not isinstance(kind, str) or kind not in types:
+        return Refusal("unknownType", f"{_quote(kind)} is none of {', '.join(types)}")
+    try:
+        return MESSAGE_TYPES[kind].model_validate(value, by_name=False, by_alias=True)
+    except ValidationError as error:
+        issue = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in issue["loc"])
+        return Refusal("invalid", f"field '{field}': {issue['msg']}")
+
+
+def _check_version(value: dict[str, Any]) -> Refusal | None:
+    if "v" not in value:
+        return Refusal("notMessage", "it has no version 'v'")
+    version = _whole(value["v"])
+    is_number = isinstance(version, int) and not isinstance(version, bool)
+    if is_number and version == PROTOCOL_VERSION:
+        return None
+    if isinstance(version, int) and is_number and PROTOCOL_VERSION < version <= _MAX_SAFE:
+        todo = f"this release reads version {PROTOCOL_VERSION}; upgrade it"
+        return Refusal("newerVersion", f"it has version {version}, and {todo}")
+    return Refusal("unknownVersion", f"{_quote(value['v'])} is no version that is read here")
+
+
+def _quote(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return f"'{text[:_QUOTED] + '…' if len(text) > _QUOTED else text}'"

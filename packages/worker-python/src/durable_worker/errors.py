@@ -1,0 +1,154 @@
+"""Errors of this package.
+
+    DurableError
+    ├── FatalError                throw it: no attempt can mend this
+    ├── RetryableError            throw it: try again after a time of your own
+    ├── StepCancelledError        the run was cancelled, and the handler obeys
+    ├── StepTimeoutError          the attempt took too long
+    ├── HeartbeatTimeoutError     the handler reported nothing for too long
+    ├── SchemaValidationError     an input or an output does not fit its type
+    ├── UnserializableValueError  a value is no JSON
+    ├── UndecodableValueError     a text is no value that Python has
+    └── PayloadTooLargeError      an answer is too large to be sent
+
+`name` and `code` are those that the engine knows; `fields` are facts for programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+
+class DurableError(Exception):
+    """Base of all errors of this package."""
+
+    #: Name of the class on the engine's side.
+    wire_name: ClassVar[str] = "DurableError"
+    #: Stable identifier; messages may change.
+    code: ClassVar[str] = "DURABLE"
+
+    def __init__(self, message: str, *, fields: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields: dict[str, Any] = dict(fields or {})
+
+
+class FatalError(DurableError):
+    """Raise it to fail the step for good: it is never retried, whatever the contract says."""
+
+    wire_name = "FatalError"
+    code = "FATAL"
+
+
+class RetryableError(DurableError):
+    """Raise it to set the time before the next attempt. It adds no attempts to the contract's."""
+
+    wire_name = "RetryableError"
+    code = "RETRYABLE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | timedelta | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`retry_after` is a time, or a number of seconds; without it the contract decides."""
+        super().__init__(message, fields=fields)
+        seconds = retry_after.total_seconds() if isinstance(retry_after, timedelta) else retry_after
+        if seconds is not None and not 0 <= seconds < 1e11:
+            raise ValueError(f"retry_after has to be 0 seconds or more, not {retry_after!r}")
+        #: Seconds from the failure; None where the contract decides.
+        self.retry_after: float | None = seconds
+
+
+class StepCancelledError(DurableError):
+    """The run is being cancelled. `StepContext.raise_if_cancelled` raises it."""
+
+    wire_name = "CancelledError"
+    code = "CANCELLED"
+
+    def __init__(self, run_id: str, reason: str | None = None) -> None:
+        because = "" if not reason else f": {reason}"
+        message = f'Run "{run_id}" is being cancelled{because}.'
+        super().__init__(message, fields={"runId": run_id, "reason": reason})
+
+
+class StepTimeoutError(DurableError):
+    """An attempt took longer than its timeout."""
+
+    wire_name = "StepTimeoutError"
+    code = "STEP_TIMEOUT"
+
+    def __init__(self, step: str, timeout_ms: int, attempt: int) -> None:
+        super().__init__(
+            f'Attempt {attempt} of step "{step}" took longer than its timeout of {timeout_ms} ms.',
+            fields={"step": step, "timeoutMs": timeout_ms, "attempt": attempt},
+        )
+
+
+class HeartbeatTimeoutError(DurableError):
+    """An attempt was silent for longer than its heartbeat timeout."""
+
+    wire_name = "HeartbeatTimeoutError"
+    code = "HEARTBEAT_TIMEOUT"
+
+    def __init__(self, step: str, timeout_ms: int, attempt: int) -> None:
+        super().__init__(
+            f'Attempt {attempt} of step "{step}" sent no heartbeat for {timeout_ms} ms. '
+            "Call step.heartbeat() more often, or raise heartbeatTimeout.",
+            fields={"step": step, "timeoutMs": timeout_ms, "attempt": attempt},
+        )
+
+
+class SchemaValidationError(DurableError):
+    """A value does not fit its type. As an input it is fatal; an output fails its attempt."""
+
+    wire_name = "SchemaValidationError"
+
+    def __init__(self, side: str, name: str, issues: Sequence[Mapping[str, str]]) -> None:
+        shown = [f"{issue['path'] or 'value'}: {issue['message']}" for issue in issues[:5]]
+        more = f" (and {len(issues) - 5} more)" if len(issues) > 5 else ""
+        super().__init__(
+            f"The {side} of {name} does not fit its schema: {'; '.join(shown)}{more}.",
+            fields={"side": side, "name": name, "issues": [dict(issue) for issue in issues]},
+        )
+        # The class variable of the others: here it depends on the side.
+        self.code = "INVALID_INPUT" if side == "input" else "INVALID_OUTPUT"  # type: ignore[misc]
+
+
+class UnserializableValueError(DurableError):
+    """A value is no JSON. `fields["path"]` says where it is."""
+
+    wire_name = "UnserializableValueError"
+    code = "UNSERIALIZABLE_VALUE"
+
+    def __init__(self, field: str, path: str, problem: str, todo: str) -> None:
+        message = f"{field} cannot be sent: {path} {problem}. {todo}"
+        super().__init__(message, fields={"field": field, "path": path})
+
+
+class UndecodableValueError(DurableError):
+    """What came is no value that Python has. The contract has to be one of plain JSON."""
+
+    wire_name = "CodecError"
+    code = "UNDECODABLE"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The value cannot be read: {problem}.", fields={"problem": problem})
+
+
+class PayloadTooLargeError(DurableError):
+    """An answer is above the size limit."""
+
+    wire_name = "PayloadTooLargeError"
+    code = "PAYLOAD_TOO_LARGE"
+
+    def __init__(self, field: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"{field} takes {size} bytes, and the limit is {limit}. "
+            "Store it elsewhere and return a reference.",
+            fields={"field": field, "bytes": size, "limit": limit},
+        )
