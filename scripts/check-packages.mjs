@@ -13,6 +13,8 @@ mkdirSync(outDir, { recursive: true });
 
 let failed = false;
 for (const { dir, root, manifest } of readPackages()) {
+  // The Python package: its tests pack it.
+  if (manifest.private === true) continue;
   const tarball = join(outDir, `${dir}.tgz`);
   const packed = spawnSync('pnpm', ['pack', '--out', tarball], { cwd: root, encoding: 'utf8' });
   if (packed.status !== 0) {

@@ -34,7 +34,9 @@ export async function makePythonEnvironment() {
   const python = process.env.DURABLE_TEST_PYTHON || 'python3';
   const [version, requirements] = await requirementsOf(python);
   const manifest = readFileSync(join(packageDir, 'pyproject.toml'), 'utf8');
-  const key = createHash('sha256').update(JSON.stringify([version, manifest])).digest('hex');
+  const key = createHash('sha256')
+    .update(JSON.stringify([version, manifest]))
+    .digest('hex');
   const folder = join(await makeCacheFolder(), `python-${key.slice(0, 16)}`);
   if (!existsSync(folder)) await make(python, requirements, folder);
   return join(folder, 'bin/python');
