@@ -1,6 +1,6 @@
 /** The tests, types and style of the Python sources, by Python's own tools. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -36,6 +36,7 @@ describe.skipIf(python === undefined)('the Python SDK', () => {
   });
 
   it('is packed with its types, and imports from there', { timeout: TIMEOUT_MS }, async () => {
+    await mkdir(join(packageDir, '.tmp'), { recursive: true });
     const folder = await mkdtemp(join(packageDir, '.tmp/wheel-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const build = ['wheel', '--no-deps', '--no-build-isolation', '--quiet', '-w', folder, '.'];

@@ -28,7 +28,7 @@ export function freshPrefix(): string {
 }
 
 /** Of a URL as the test servers have it. */
-export function optionsOf(url: string): RedisOptions {
+function optionsOf(url: string): RedisOptions {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port) };
 }

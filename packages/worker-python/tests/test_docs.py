@@ -34,12 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_blocks_have_the_right_types(folder: Path) -> None:
     files = [str(path) for path in folder.glob("*.py")]
     assert len(files) >= 4
-    config = [
-        "--config-file",
-        str(PACKAGE / "pyproject.toml"),
-        "--cache-dir",
-        str(folder / ".cache"),
-    ]
+    config = ["--config-file", "pyproject.toml", "--cache-dir", str(folder / ".cache")]
     done = subprocess.run(  # noqa: S603 - our own arguments.
         [sys.executable, "-m", "mypy", *config, *files],
         capture_output=True,
@@ -52,7 +47,7 @@ def test_blocks_have_the_right_types(folder: Path) -> None:
 
 def test_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[Worker] = []
-    monkeypatch.setattr(Worker, "run", ran.append)
+    monkeypatch.setattr(Worker, "run", lambda worker: ran.append(worker))
     for path in folder.glob("*.py"):
         runpy.run_path(str(path), run_name="__main__")
     assert len(ran) == 2

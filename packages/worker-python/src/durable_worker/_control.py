@@ -72,8 +72,7 @@ class Control:
         while True:
             try:
                 cursor = await self._read(cursor or await self._start())
-            except AWAY_ERRORS as error:
-                self._link.note_away(error)
+            except AWAY_ERRORS:
                 await asyncio.sleep(_PAUSE)
             except Exception:
                 self._logger.exception("Reading '%s' failed; trying again.", self._key)
@@ -85,7 +84,9 @@ class Control:
         return f"{max(0, int(seconds) - _PAST) * 1_000}-0"
 
     async def _read(self, cursor: str) -> str:
-        reply: Any = await self._redis.xread({self._key: cursor}, count=_COUNT, block=_BLOCK_MS)
+        reply: Any = await self._link.watch(
+            lambda: self._redis.xread({self._key: cursor}, count=_COUNT, block=_BLOCK_MS)
+        )
         for _, entries in reply or ():
             for entry_id, fields in entries:
                 cursor = entry_id

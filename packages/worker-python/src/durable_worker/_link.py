@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -49,31 +50,47 @@ class Link:
             "socket_connect_timeout": _CONNECT_TIMEOUT,
             "socket_keepalive": True,
             "health_check_interval": 10,
+            # For a connection that was lost while nobody looked. More patience is the callers'.
+            "retry": Retry(ConstantBackoff(0.1), 1),
         }
         self._logger = logger
         self._is_away = False
+        self._changed_at = time.monotonic()
         self._is_closed = False
         self._pools: tuple[ConnectionPool, ConnectionPool] = (
             BlockingConnectionPool.from_url(
-                url, max_connections=_MAX_COMMANDS, timeout=None, **own, retry=_quick_retry()
+                url, max_connections=_MAX_COMMANDS, timeout=None, **own
             ),
-            ConnectionPool.from_url(url, **own, retry=_quick_retry()),
+            ConnectionPool.from_url(url, **own),
         )
         self.commands: Redis = Redis(connection_pool=self._pools[0])
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last command has failed for want of a Redis."""
+        return self._is_away
 
     def blocking(self) -> Redis:
         """A client for commands that block; of a pool that gives each a connection."""
         return Redis(connection_pool=self._pools[1])
 
-    async def try_once(self, work: Callable[[], Awaitable[T]]) -> T | None:
-        """None where Redis is away, which is logged once."""
+    async def watch(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does it, and notes whether Redis is there. Raises what the work raises."""
+        began = time.monotonic()
         try:
             value = await work()
         except AWAY_ERRORS as error:
-            self.note_away(error)
-            return None
-        self.note_ready()
+            self._note_away(error, began)
+            raise
+        self._note_ready(began)
         return value
+
+    async def try_once(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """None where Redis is away."""
+        try:
+            return await self.watch(work)
+        except AWAY_ERRORS:
+            return None
 
     async def persist(self, work: Callable[[], Awaitable[T]], what: str) -> T:
         """Tries until Redis has done it. Raises what Redis refuses it with, time and again."""
@@ -81,38 +98,34 @@ class Link:
         pause = _FIRST_PAUSE
         while True:
             try:
-                value = await work()
-            except AWAY_ERRORS as error:
-                self.note_away(error)
+                return await self.watch(work)
+            except AWAY_ERRORS:
+                pass  # It has been noted, and logged.
             except RedisError as error:
                 refusals += 1
                 if refusals >= _MAX_REFUSALS:
                     raise
                 self._logger.warning("Redis refuses %s: %s. Trying again.", what, error)
-            else:
-                self.note_ready()
-                return value
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def note_away(self, error: BaseException) -> None:
-        if self._is_away or self._is_closed:
+    def _note_away(self, error: BaseException, began: float) -> None:
+        """Late news of an outage that is over says nothing."""
+        if self._is_away or self._is_closed or began < self._changed_at:
             return
         self._is_away = True
+        self._changed_at = time.monotonic()
         self._logger.warning("Redis is away (%s). Everything waits, and goes on with it.", error)
 
-    def note_ready(self) -> None:
-        if self._is_away and not self._is_closed:
-            self._logger.info("Redis is back.")
+    def _note_ready(self, began: float) -> None:
+        if not self._is_away or self._is_closed or began < self._changed_at:
+            return
         self._is_away = False
+        self._changed_at = time.monotonic()
+        self._logger.info("Redis is back.")
 
     async def close(self) -> None:
         """Ends all connections at once."""
         self._is_closed = True
         for pool in self._pools:
             await pool.disconnect(inuse_connections=True)
-
-
-def _quick_retry() -> Retry:
-    """For a connection that has been lost while nobody looked. More patience is the callers'."""
-    return Retry(ConstantBackoff(0.1), 1)

@@ -37,6 +37,8 @@ class Replies:
         await self._link.persist(lambda: self._send(task.reply_to, text), what)
 
     def heartbeat(self, task: Task, progress: str | None) -> None:
+        if self._link.is_away:
+            return
         text = Heartbeat(task_id=task.task_id, token=task.token, progress=progress).text()
         if is_too_large(text, self._max_bytes):
             text = Heartbeat(task_id=task.task_id, token=task.token).text()

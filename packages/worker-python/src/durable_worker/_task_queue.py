@@ -117,9 +117,9 @@ class TaskSource:
             return None
         self._taken += 1
         try:
-            return await self._worker.getNextJob(f"{self._worker.id}:{self._taken}")
-        except AWAY_ERRORS as error:
-            self._link.note_away(error)
+            token = f"{self._worker.id}:{self._taken}"
+            return await self._link.watch(lambda: self._worker.getNextJob(token))
+        except AWAY_ERRORS:
             await asyncio.sleep(_AWAY_PAUSE)
         except Exception as error:  # noqa: BLE001 - whatever it is, the queue has to be served.
             self._report(error)
@@ -167,9 +167,9 @@ class TaskSource:
         while True:
             await asyncio.sleep(self._pace.stalled)
             try:
-                await self._worker.backend.moveStalledJobsToWait(_MAX_STALLED, interval)
-            except AWAY_ERRORS as error:
-                self._link.note_away(error)
+                await self._link.try_once(
+                    lambda: self._worker.backend.moveStalledJobsToWait(_MAX_STALLED, interval)
+                )
             except RedisError as error:
                 self._report(error)
 

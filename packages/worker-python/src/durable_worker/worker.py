@@ -174,8 +174,12 @@ class Worker:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in _STOP_SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            for number in _STOP_SIGNALS:
+                loop.add_signal_handler(number, self._on_signal, number)
+        except NotImplementedError:
+            # Windows. Ctrl-C cancels `serve`, which ends in order.
+            self._logger.debug("This platform has no signals for event loops.")
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._stop_asked is None or not self._stop_asked.is_set():
