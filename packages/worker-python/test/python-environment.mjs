@@ -18,7 +18,7 @@ wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
 print(json.dumps([sys.version, wanted]))
 `;
 
-/** There is no Python that the package could run on. */
+/** There is no Python that the package could run on, or pip cannot get what it needs. */
 export class MissingPythonError extends Error {
   name = 'MissingPythonError';
 }
@@ -56,9 +56,14 @@ async function requirementsOf(python) {
 async function make(python, requirements, folder) {
   const draft = `${folder}.${process.pid}`;
   await rm(draft, { recursive: true, force: true });
-  await run(python, ['-m', 'venv', draft]);
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
-  await run(join(draft, 'bin/python'), [...pip, ...requirements]);
+  try {
+    await run(python, ['-m', 'venv', draft]);
+    await run(join(draft, 'bin/python'), [...pip, ...requirements]);
+  } catch (cause) {
+    await rm(draft, { recursive: true, force: true });
+    throw new MissingPythonError(`Python's packages could not be installed: ${cause}`, { cause });
+  }
   try {
     await rename(draft, folder);
   } catch (error) {
