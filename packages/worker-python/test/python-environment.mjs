@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -33,9 +33,8 @@ export class MissingPythonError extends Error {
 export async function makePythonEnvironment() {
   const python = process.env.DURABLE_TEST_PYTHON || 'python3';
   const [version, requirements] = await requirementsOf(python);
-  const manifest = readFileSync(join(packageDir, 'pyproject.toml'), 'utf8');
   const key = createHash('sha256')
-    .update(JSON.stringify([version, manifest]))
+    .update(JSON.stringify([version, requirements]))
     .digest('hex');
   const folder = join(await makeCacheFolder(), `python-${key.slice(0, 16)}`);
   if (!existsSync(folder)) await make(python, requirements, folder);

@@ -133,6 +133,7 @@ const contracts = new Map(
   [
     anything('values.echo'),
     anything('values.strict'),
+    anything('any name: 100 % é'),
     anything('values.unserved'),
     anything('rate.limited'),
     anything('errors.raise'),

@@ -63,6 +63,13 @@ describe.skipIf(inject('redisUrl') === undefined || inject('python') === undefin
       }
     });
 
+    it('serves steps of any name', async () => {
+      await startWorker();
+      const app = await startEngine();
+      const end = await app.end(await app.call('any name: 100 % é', 7));
+      expect(end).toMatchObject({ output: 7 });
+    });
+
     it('leaves out what is undefined, and refuses what is no JSON, with the place', async () => {
       await startWorker();
       const app = await startEngine();

@@ -60,6 +60,11 @@ def echo(given: Any) -> Any:
     return given
 
 
+@worker.step("any name: 100 % é")
+def odd_name(given: Any) -> Any:
+    return given
+
+
 class Strict(BaseModel):
     n: int
 

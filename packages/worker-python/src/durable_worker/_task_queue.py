@@ -204,6 +204,9 @@ def _open(plan: QueuePlan, prefix: str, link: Link, pace: Pace) -> _JobWorker:
 class _JobWorker(BullWorker):  # type: ignore[misc]
     """BullMQ's worker with Q1."""
 
+    async def _ensure_client_names(self) -> None:
+        """Nothing: Redis refuses clients whose names have spaces, as names of steps may."""
+
     async def nextJobFromJobData(  # noqa: N802 - BullMQ's name.
         self,
         job_data: dict[str, str] | None = None,
