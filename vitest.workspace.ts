@@ -75,6 +75,20 @@ function alone(project: TestProjectInlineConfiguration): TestProjectInlineConfig
   };
 }
 
+/** Tests of the engine that hold as well where another process has the code of the workflows. */
+const codeElsewhere: TestProjectInlineConfiguration = {
+  extends: true,
+  root: join(packagesDir, 'core'),
+  test: {
+    name: 'core-elsewhere',
+    include: [
+      'test/{cancel,children,concurrency,heartbeats,history-reads,lifecycle,remote}.test.ts',
+      'test/{interleavings-stop,run-lifecycle,same-id-starts,signals,start-order}.test.ts',
+    ],
+    env: { WORKFLOW_CODE: 'elsewhere' },
+  },
+};
+
 export default defineConfig({
   resolve: { alias: sourceAliases },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
@@ -92,6 +106,7 @@ export default defineConfig({
       ...packages.flatMap(({ dir, root }) =>
         projectsOf(dir, root, ['src/**/*.test.ts', 'test/**/*.test.ts']),
       ),
+      codeElsewhere,
       ...projectsOf('scripts', join(import.meta.dirname, 'scripts'), ['**/*.test.mjs']),
       ...projectsOf('chaos', join(import.meta.dirname, 'chaos'), ['test/**/*.test.ts']).map(alone),
     ],

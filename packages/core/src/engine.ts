@@ -2,6 +2,7 @@
 import { DatabaseClock } from './claim/database-clock.js';
 import { HintSender } from './claim/hint-sender.js';
 import { OutboxSweep } from './claim/outbox-sweep.js';
+import { answerCall } from './client/answer-call.js';
 import { RunOperator } from './client/run-operator.js';
 import { againWhileBusy, RunStarter, type Start } from './client/run-starter.js';
 import { Signaller } from './client/signaller.js';
@@ -364,6 +365,7 @@ export class DurableEngine implements DurableClient {
       clock: this.clock,
       turns: this.turns,
       dispatcher: () => this.dispatcher,
+      elsewhere: this.transport.workflows,
       startsUnderWay: () => this.starter.claimedUnderWay,
       isStarting: (runId, seed) => this.starter.isStarting(runId, seed),
       onCommitted: (run, turn) => this.onCommitted(run, turn),
@@ -391,6 +393,8 @@ export class DurableEngine implements DurableClient {
       served: () => this.registry.contractSteps().flatMap(({ contract }) => contract?.name ?? []),
       visibilityMs: worker.leaseMs,
       onWoken: (runIds) => executor.hint(runIds),
+      onWorkflows: (served) => executor.elsewhereChanged(served),
+      onCall: (call) => answerCall(call, this, this.settings.codec),
     });
   }
 

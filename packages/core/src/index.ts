@@ -149,6 +149,23 @@ export type {
   WaitWithdrawal,
 } from './store/state-store.js';
 export { InProcessTransport } from './transport/in-process.js';
+export {
+  type ActivationStart,
+  type ClientCall,
+  LineLostError,
+  type LineStep,
+  type RemoteWorkflows,
+  type ServedWorkflow,
+  type TurnAnswer,
+  type TurnOutcome,
+  type TurnRequest,
+  type WireAsked,
+  type WireGroup,
+  type WireRequest,
+  type WireStepOptions,
+  type WorkflowLine,
+  type WorkflowOperationKind,
+} from './transport/remote-workflows.js';
 export type {
   DispatchOutcome,
   StepHandler,

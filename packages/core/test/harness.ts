@@ -8,6 +8,7 @@ import {
   type StepDefinition,
   type WorkflowCtx,
 } from '../src/index.js';
+import { ElsewhereTransport } from './support/elsewhere.js';
 
 const engines: DurableEngine[] = [];
 
@@ -31,16 +32,28 @@ export interface TestEngine extends Partial<EngineOptions> {
   readonly version?: string;
 }
 
+/** Whether another process is to have the code: the tests of the project 'core-elsewhere' (vitest.workspace.ts). */
+function codeIsElsewhere({ transport, worker }: Partial<EngineOptions>): boolean {
+  const { WORKFLOW_CODE } = process.env;
+  return WORKFLOW_CODE === 'elsewhere' && transport === undefined && worker !== false;
+}
+
 /** An engine that is not started, and not stopped after the test. Workflows are registered under version '1'. */
 export function createEngine(options: TestEngine): DurableEngine {
   const { workflows, steps = [], version = '1', ...rest } = options;
+  const elsewhere = codeIsElsewhere(rest) ? new ElsewhereTransport() : null;
   const engine = new DurableEngine({
     store: new InMemoryStateStore(),
     worker: { maxPoll: 50 },
+    ...(elsewhere === null ? {} : { transport: elsewhere }),
     ...rest,
   });
-  for (const [name, run] of Object.entries(workflows)) {
-    engine.registerWorkflow({ name, version, run, source: name });
+  if (elsewhere !== null) {
+    elsewhere.serveElsewhere(workflows, version);
+  } else {
+    for (const [name, run] of Object.entries(workflows)) {
+      engine.registerWorkflow({ name, version, run, source: name });
+    }
   }
   for (const step of steps) engine.registerStep(step);
   return engine;

@@ -170,7 +170,7 @@ const request = z.discriminatedUnion('kind', [
     input: value,
     tags: optional(z.array(name).max(MAX_ITEMS)),
     priority: optional(z.int()),
-    closePolicy: optional(z.enum(['cancel', 'abandon'])),
+    closePolicy: optional(z.enum(['cancel', 'terminate', 'abandon'])),
     /** The operation is done when the child exists; its outcome is an id, and `childResult` awaits the end. */
     detached: optional(z.boolean()),
   }),

@@ -65,6 +65,11 @@ export class WorkerLease {
     this.arm();
   }
 
+  /** Tells the others at once of what this worker serves now. */
+  announce(): void {
+    if (this.held && this.unanswered < MAX_UNANSWERED) void this.tryBeat();
+  }
+
   stop(): void {
     this.stopped = true;
     if (this.timer !== null) this.options.runtime.scheduler.clearTimer(this.timer);

@@ -202,12 +202,12 @@ export class RunStarter {
     return { runId: found.id, status: 'pending', created: false };
   }
 
-  /** What a workflow is that this process serves. */
+  /** What a workflow is that this process can execute. */
   private findHere(workflow: unknown, { version }: StartOptions): ResolvedWorkflow | undefined {
     const { registry } = this.options;
     const target = registry.resolve(workflow, version);
     if (target === null) return undefined;
-    return registry.findWorkflow(target.name, target.version) === undefined ? undefined : target;
+    return registry.serves(target.name, target.version) ? target : undefined;
   }
 
   /** What a workflow is that others serve, or have ever served. */

@@ -1,7 +1,7 @@
 /** What becomes of the run itself when a turn commits: it ends, it is suspended, or it stays where it is. */
 import type { RunOutcome } from '../model/run.js';
 import type { RunChange } from '../model/turn.js';
-import type { BodyEnd } from '../replay/coroutine.js';
+import type { BodyEnd } from '../replay/activation.js';
 import { nextWakeAt } from './due.js';
 import { abandonPending, canSettle, outcomeOf, terminatedOutcome, timedOutOutcome } from './end.js';
 import type { RunState } from './run-state.js';

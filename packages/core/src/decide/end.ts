@@ -1,7 +1,7 @@
 /** The end of a body: its outcome, and what becomes of everything that is still pending. */
 import { CancelledError, RunTimeoutError } from '../errors/errors.js';
 import type { RunOutcome } from '../model/run.js';
-import type { BodyEnd } from '../replay/coroutine.js';
+import type { BodyEnd } from '../replay/activation.js';
 import { cleanupIsOver } from './cancel.js';
 import type { RunState } from './run-state.js';
 

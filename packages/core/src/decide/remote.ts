@@ -41,6 +41,6 @@ export function dispatchAttempt(
 }
 
 /** The same for all attempts of an operation, on every process that ever runs it. */
-export function idempotencyKey({ run }: RunState, position: number): string {
+export function idempotencyKey({ run }: Pick<RunState, 'run'>, position: number): string {
   return `${run.namespace}:${run.id}:${run.branch}:${position}`;
 }

@@ -2,7 +2,7 @@
 import type { Codec } from '../codec/codec.js';
 import { FIRST_SEQ } from '../model/history.js';
 import type { RunRecord } from '../model/run.js';
-import type { Note } from '../replay/coroutine.js';
+import type { Note } from '../replay/activation.js';
 import type { Operation } from '../replay/operation.js';
 import type { ChildOutcome } from './child-outcome.js';
 import { type EventFacts, TurnDraft } from './turn-draft.js';

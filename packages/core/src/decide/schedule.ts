@@ -95,9 +95,13 @@ function scheduleChild(
   operation: Operation,
   request: RequestOf<'child'>,
 ): Immediate | null {
-  const { start, detached } = request;
+  const { start, detached, refused } = request;
   const { run, env } = state;
   const childRunId = start.runId ?? env.id();
+  const waiting = { is: 'child', operation, childRunId } as const;
+  state.waiting.set(operation.position, waiting);
+  if (refused !== null)
+    return { waiting, outcome: { ok: false, payload: env.codec.encodeError(refused) } };
   state.hasChildren = true;
   state.childWorkflows.set(childRunId, start.workflow);
   state.record(operation, {
@@ -128,8 +132,6 @@ function scheduleChild(
     startAt: null,
     timeoutMs: null,
   });
-  const waiting = { is: 'child', operation, childRunId } as const;
-  state.waiting.set(operation.position, waiting);
   return detached
     ? { waiting, outcome: { ok: true, payload: env.codec.encode(childRunId) } }
     : null;

@@ -153,6 +153,29 @@ export class ForeignAwaitError extends DurableError<ForeignAwait> {
   }
 }
 
+/** The code of a workflow in another process did what workflow code must not; the run becomes `blocked`. */
+export class BrokenWorkflowError extends DurableError<BrokenWorkflow> {
+  static {
+    brandErrorClass(this, 'BrokenWorkflowError');
+  }
+
+  constructor(broken: BrokenWorkflow) {
+    const { runId, workflow, what } = broken;
+    super(
+      `Run "${runId}" of workflow "${workflow}" cannot go on: ${what} ` +
+        'Deploy code that can go on from where the run stands, then retry the run.',
+      { code: 'BROKEN_WORKFLOW', fields: { ...broken } },
+    );
+  }
+}
+
+/** What a worker says of code that it runs. */
+export type BrokenWorkflow = {
+  readonly runId: string;
+  readonly workflow: string;
+  readonly what: string;
+};
+
 /** The database's schema is newer than this release knows; the process refuses to start. */
 export class SchemaTooNewError extends DurableError<{
   readonly found: number;

@@ -9,7 +9,7 @@
  *     │                     RunCancelledError, RunBlockedError, RunTimeoutError, CancelledError, ChildFailedError
  *     ├─ time               StepTimeoutError, HeartbeatTimeoutError, SignalTimeoutError, WaitTimeoutError
  *     └─ engine             UnknownWorkflowError, DuplicateRegistrationError, LeaseLostError, DeterminismError,
- *                           ForeignAwaitError, SchemaTooNewError, TransactionsUnsupportedError, ShutdownError, NotStartedError
+ *                           ForeignAwaitError, BrokenWorkflowError, SchemaTooNewError, TransactionsUnsupportedError, ShutdownError, NotStartedError
  */
 import { DurableError } from './durable-error.js';
 import * as engine from './engine-errors.js';
@@ -21,6 +21,8 @@ import * as value from './value-errors.js';
 
 export { DurableError, type DurableErrorOptions, type ErrorFields } from './durable-error.js';
 export {
+  type BrokenWorkflow,
+  BrokenWorkflowError,
   DeterminismError,
   type Duplicate,
   DuplicateRegistrationError,
@@ -87,6 +89,7 @@ type AnyErrorClass = abstract new (...args: never[]) => Error;
 export const durableErrorClasses: readonly AnyErrorClass[] = [
   DurableError,
   argument.InvalidArgumentError,
+  engine.BrokenWorkflowError,
   engine.DeterminismError,
   engine.DuplicateRegistrationError,
   engine.ForeignAwaitError,

@@ -12,6 +12,7 @@ import type { DatabaseClock } from '../claim/database-clock.js';
 import { Batcher } from '../commit/batcher.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type { DeliverResult, RemoteTask, StateStore, TaskResult } from '../store/state-store.js';
+import type { ClientCall, ServedWorkflow } from '../transport/remote-workflows.js';
 import type {
   TaskHeartbeat,
   Transport,
@@ -32,6 +33,9 @@ export interface DispatcherOptions {
   readonly served: () => readonly string[];
   readonly visibilityMs: number;
   readonly onWoken: (runIds: readonly string[]) => void;
+  /** Other processes have the code of these workflows now, and of no others. */
+  readonly onWorkflows: (served: readonly ServedWorkflow[]) => void;
+  readonly onCall: (call: ClientCall) => Promise<string>;
 }
 
 const BATCH = 200;
@@ -158,6 +162,14 @@ export class Dispatcher implements TransportSink {
     const ids = [...this.unserved].flatMap(([id, step]) => (steps.includes(step) ? [id] : []));
     for (const id of ids) this.unserved.delete(id);
     if (ids.length > 0) void this.show(ids, 0);
+  }
+
+  workflows(served: readonly ServedWorkflow[]): void {
+    this.options.onWorkflows(served);
+  }
+
+  call(call: ClientCall): Promise<string> {
+    return this.options.onCall(call);
   }
 
   /** Makes taken tasks visible again soon. */

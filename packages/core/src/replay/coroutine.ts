@@ -15,29 +15,10 @@ import {
   type OperationLabel,
 } from '../errors/errors.js';
 import type { OperationGroup, OperationKind } from '../model/history.js';
+import type { Activation, Asked, BodyEnd, Settlement } from './activation.js';
 import { enqueueWindow, isWindowOpen } from './drain.js';
 import { type Operation, type OperationRequest, recordedKind } from './operation.js';
 import { EMPTY_HISTORY, type RecordedHistory, type SideEffect } from './recorded.js';
-
-/** How the body ended. */
-export type BodyEnd =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
-
-/** Something the code did in a window that has to be recorded and that nothing will answer. */
-export type Note =
-  | {
-      readonly note: 'sideEffect';
-      readonly position: number;
-      readonly name: string;
-      readonly effect: SideEffect;
-      readonly group: OperationGroup | null;
-    }
-  | { readonly note: 'patch'; readonly name: string }
-  | { readonly note: 'withdraw'; readonly operation: Operation };
-
-/** What a window asked for, in the order of asking. */
-export type Asked = { readonly note: 'operation'; readonly operation: Operation } | Note;
 
 /** What the code calls when it asks for an operation. */
 export interface Ask {
@@ -45,15 +26,6 @@ export interface Ask {
   readonly digest: string | null;
   readonly request: OperationRequest;
   readonly group: OperationGroup | null;
-}
-
-/** The settlement of one operation. */
-export interface Settlement {
-  readonly position: number;
-  readonly kind: OperationKind;
-  readonly name: string;
-  readonly ok: boolean;
-  readonly value: unknown;
 }
 
 /** A timer or a request that workflow code has started outside a step. */
@@ -87,7 +59,8 @@ function never(): Promise<never> {
 /** A rejection that nobody awaits is no fault of the process: it stands in history and is delivered when awaited. */
 function leaveToHistory(): void {}
 
-export class Coroutine {
+export class Coroutine implements Activation {
+  readonly isHere = true;
   readonly pending = new Map<number, Operation>();
   private readonly options: CoroutineOptions;
   private readonly history: RecordedHistory;
@@ -123,12 +96,10 @@ export class Coroutine {
     return this.bodyEnd;
   }
 
-  /** The position the next operation will take. */
   get position(): number {
     return this.nextPosition;
   }
 
-  /** Name of the transaction that the code has asked for at this position, however it went on since. */
   transactionAt(position: number): string | undefined {
     return this.transactions.get(position);
   }
@@ -139,7 +110,6 @@ export class Coroutine {
     return this.windowSeq < last || this.nextPosition <= this.history.maxPosition;
   }
 
-  /** Runs the body up to its first wait; `done` is called when the window has shut. */
   start(body: () => Promise<unknown>, done: () => void): void {
     const open = () => {
       body().then(
@@ -150,7 +120,6 @@ export class Coroutine {
     enqueueWindow({ owner: this, open, shut: () => this.shut(done) });
   }
 
-  /** Settles one operation in a window of its own; `seq` is the outcome's place in history. */
   deliver(seq: number, at: number, settlement: Settlement, done: () => void): void {
     const open = () => {
       this.enter(
@@ -163,7 +132,6 @@ export class Coroutine {
     enqueueWindow({ owner: this, open, shut: () => this.shut(done) });
   }
 
-  /** Makes a cancel visible as `ctx.cancelled`, in its recorded place. */
   deliverCancel(seq: number, at: number, done: () => void): void {
     const open = () => {
       this.enter(seq, at, 'the cancel request');
@@ -172,7 +140,6 @@ export class Coroutine {
     enqueueWindow({ owner: this, open, shut: () => this.shut(done) });
   }
 
-  /** What was asked for since the last call and is not in history yet. */
   takeAsked(): readonly Asked[] {
     const asked = this.asked;
     if (asked.length > 0) this.asked = [];
@@ -238,6 +205,9 @@ export class Coroutine {
       this.asked.push({ note: 'withdraw', operation });
     }
   }
+
+  /** Its memory goes with it: nothing but references holds it. */
+  close(): void {}
 
   /** Passes on that the code has started something foreign. */
   noteForeign(type: string, site: string | null): void {

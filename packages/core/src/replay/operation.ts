@@ -31,7 +31,13 @@ export type OperationRequest =
       readonly timeoutMs: number | null;
       readonly schema: StandardSchemaV1<unknown, unknown> | null;
     }
-  | { readonly kind: 'child'; readonly start: ChildStart; readonly detached: boolean }
+  | {
+      readonly kind: 'child';
+      readonly start: ChildStart;
+      readonly detached: boolean;
+      /** Set when the child cannot be started: the operation fails with it. */
+      readonly refused: Error | null;
+    }
   | { readonly kind: 'childResult'; readonly childRunId: string };
 
 /** A child run to be started. */

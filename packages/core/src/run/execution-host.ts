@@ -4,7 +4,8 @@ import type { HistoryEvent } from '../model/history.js';
 import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
-import type { Coroutine, ForeignCall } from '../replay/coroutine.js';
+import type { Activation } from '../replay/activation.js';
+import type { RecordedHistory } from '../replay/recorded.js';
 import type {
   CommitEnd,
   TransactionGate,
@@ -14,18 +15,34 @@ import type {
 import type { LocalStepRunner } from './local-step.js';
 import type { RunExecution } from './run-execution.js';
 
-/** A workflow's body bound to its input and its `ctx`, or why there is none. */
-export type BoundBody =
-  | { readonly ok: true; readonly start: () => Promise<unknown> }
-  | { readonly ok: false; readonly error: Error };
+/** The code of a run, to be run from the top. */
+export interface BoundCode {
+  readonly activation: Activation;
+  /** Its body bound to its input and its `ctx`, where the code is here. */
+  readonly body: () => Promise<unknown>;
+}
+
+/** What an activation of a run is made of, and whom it tells. */
+export interface ActivationRequest {
+  readonly run: RunRecord;
+  readonly history: RecordedHistory | null;
+  /** The code can no longer be trusted. */
+  readonly onPoisoned: (error: Error) => void;
+  /** The code is elsewhere, and can no longer be reached there. `unserved`: nor anywhere else. */
+  readonly onLost: (reason: Error, unserved: boolean) => void;
+  /** The outcome of a step that ran elsewhere will never be known. */
+  readonly onStepLost: (reason: Error) => void;
+}
 
 /** What a run's execution needs of the engine around it. */
 export interface ExecutionHost {
   readonly decideEnv: DecideEnv;
   readonly localSteps: LocalStepRunner;
   readonly transactions: LocalStepRunner;
-  readonly captureSite: (() => string | null) | null;
-  bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody;
+  /** For steps that run where their workflow's code is. */
+  readonly elsewhereSteps: LocalStepRunner;
+  /** @throws UnknownWorkflowError, CodecError if there is no code for the run, or its input cannot be decoded */
+  activate(request: ActivationRequest): BoundCode;
   /** Queues a turn; `done` gets the store's answer, or no result if the process has given up writing. */
   commit(turn: Turn, done: (result: CommitEnd | undefined, error: unknown) => void): void;
   /** Runs an attempt of a transaction, and commits its checkpoint with it. */
@@ -43,6 +60,7 @@ export interface ExecutionHost {
   onWoken(runIds: readonly string[]): void;
   onParked(execution: RunExecution): void;
   onClosed(execution: RunExecution): void;
-  onForeignCall(run: RunRecord, call: ForeignCall): void;
+  /** The run's code is nowhere now: gives the run back, for whoever finds it first. */
+  onUnserved(execution: RunExecution): void;
   onBlocked(run: RunRecord, error: Error): void;
 }

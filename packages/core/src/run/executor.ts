@@ -13,16 +13,19 @@ import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
 import { startTimer, within } from '../remote/watchdog.js';
-import type { Coroutine } from '../replay/coroutine.js';
+import { RemoteActivation } from '../remote/workflow/remote-activation.js';
+import { Coroutine } from '../replay/coroutine.js';
 import { isIdle, whenIdle } from '../replay/drain.js';
 import { captureSite } from '../replay/site.js';
 import type { Settings, WorkerSettings } from '../settings.js';
 import type { ClaimResult, CommitEnd, StateStore } from '../store/state-store.js';
 import { type Patience, untilReachable } from '../store/until-reachable.js';
+import type { RemoteWorkflows, ServedWorkflow } from '../transport/remote-workflows.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
 import { runIn } from '../workflow/place.js';
 import type { Registry } from '../workflow/registry.js';
 import { createWorkflowContext } from '../workflow/workflow-context.js';
-import type { BoundBody, ExecutionHost } from './execution-host.js';
+import type { ActivationRequest, BoundCode, ExecutionHost } from './execution-host.js';
 import { guardAgainstForeignCalls } from './foreign-guard.js';
 import { ForeignWarnings } from './foreign-warnings.js';
 import { LocalStepRunner } from './local-step.js';
@@ -40,6 +43,8 @@ export interface ExecutorOptions {
   readonly clock: DatabaseClock;
   readonly turns: Batcher<Turn, CommitEnd>;
   readonly dispatcher: () => Dispatcher | null;
+  /** The way to workflows whose code other processes have, if there is one. */
+  readonly elsewhere: RemoteWorkflows | undefined;
   /** Runs that are being created to be executed here. */
   readonly startsUnderWay: () => number;
   /** Whether the run is being created by this process, and its answer is still to come. Without a seed, any of that id. */
@@ -64,6 +69,9 @@ export class Executor {
   private readonly sweep: TakeOverSweep;
   private readonly localSteps: LocalStepRunner;
   private readonly transactions: LocalStepRunner;
+  private readonly elsewhereSteps: LocalStepRunner;
+  /** Questions to code that is elsewhere. */
+  private readonly exchanges = new Set<Promise<void>>();
   private readonly host: ExecutionHost;
   private readonly reader: RunReader;
   private readonly foreign: ForeignWarnings;
@@ -82,6 +90,7 @@ export class Executor {
     const serves = () => registry.served();
     this.localSteps = this.newRunner(worker.maxLocalSteps);
     this.transactions = this.newRunner(worker.maxTransactions);
+    this.elsewhereSteps = this.newRunner(Number.POSITIVE_INFINITY);
     this.lease = new WorkerLease({
       store,
       runtime,
@@ -153,9 +162,7 @@ export class Executor {
     if (this.draining || !this.lease.isHeld) return null;
     const promised = this.options.startsUnderWay();
     if (this.table.active + promised >= this.options.worker.maxActiveRuns) return null;
-    return this.options.registry.findWorkflow(workflow, version) === undefined
-      ? null
-      : this.lease.worker;
+    return this.options.registry.serves(workflow, version) ? this.lease.worker : null;
   }
 
   /** Takes in a run that was created as this worker's. */
@@ -196,6 +203,13 @@ export class Executor {
     else this.woken.leaveAll();
   }
 
+  /** Other processes have the code of other workflows than before: the next claim is for these too. */
+  elsewhereChanged(served: readonly ServedWorkflow[]): void {
+    this.options.registry.setElsewhere(served);
+    this.lease.announce();
+    if (this.mayClaim) this.claims.kick();
+  }
+
   /** Another process has woken runs. */
   hinted(): void {
     this.claims.hinted();
@@ -218,7 +232,8 @@ export class Executor {
     this.probation.stop();
     this.woken.leaveAll();
     const { runtime } = this.options.settings;
-    const idle = [this.localSteps, this.transactions].map((runner) => runner.whenIdle());
+    const runners = [this.localSteps, this.transactions, this.elsewhereSteps];
+    const idle = runners.map((runner) => runner.whenIdle());
     await within(runtime, timeoutMs, Promise.all(idle));
     const flushMs = Math.min(timeoutMs, MAX_FLUSH_MS);
     await within(runtime, flushMs, this.settled());
@@ -255,9 +270,10 @@ export class Executor {
   private async settled(): Promise<void> {
     const { turns } = this.options;
     do {
+      await Promise.allSettled(this.exchanges);
       await whenIdle();
       await turns.whenIdle();
-    } while (!turns.isIdle || !isIdle());
+    } while (!turns.isIdle || !isIdle() || this.exchanges.size > 0);
   }
 
   kill(): void {
@@ -350,8 +366,8 @@ export class Executor {
       },
       localSteps: this.localSteps,
       transactions: this.transactions,
-      captureSite: settings.captureSites ? captureSite : null,
-      bodyOf: (run, coroutine) => this.bodyOf(run, coroutine),
+      elsewhereSteps: this.elsewhereSteps,
+      activate: (request) => this.activate(request),
       transact: (request, gate) => this.options.store.transaction(request, gate),
       commit: (turn, done) => turns.add(turn, done),
       reload: (run, done) => this.reload(run, done),
@@ -367,7 +383,7 @@ export class Executor {
         this.table.onClosed(execution);
         this.claims.capacityFreed();
       },
-      onForeignCall: (run, call) => this.foreign.warn(run, call),
+      onUnserved: (execution) => void this.giveBack(execution),
       onBlocked: (run, error) =>
         runtime.logger.error(error.message, { runId: run.id, workflow: run.workflow }),
     };
@@ -408,28 +424,68 @@ export class Executor {
     });
   }
 
-  private bodyOf(run: RunRecord, coroutine: Coroutine): BoundBody {
-    const { registry, settings } = this.options;
-    const { workflow, version } = run;
+  private activate(request: ActivationRequest): BoundCode {
+    const { registry, elsewhere } = this.options;
+    const { workflow, version } = request.run;
     const definition = registry.findWorkflow(workflow, version);
-    if (definition === undefined)
-      return { ok: false, error: new UnknownWorkflowError({ workflow, version }) };
+    if (definition !== undefined) return this.activateHere(request, definition);
+    if (elsewhere === undefined) throw new UnknownWorkflowError({ workflow, version });
+    return this.activateElsewhere(request, elsewhere);
+  }
+
+  private activateHere(request: ActivationRequest, definition: WorkflowDefinition): BoundCode {
+    const { run, history, onPoisoned } = request;
+    const { registry, settings, store } = this.options;
+    const { codec, retry, runtime } = settings;
+    const input = codec.decode(run.input);
+    const activation = new Coroutine({
+      runId: run.id,
+      workflow: run.workflow,
+      history,
+      startedAt: run.startedAt ?? run.createdAt,
+      captureSite: settings.captureSites ? captureSite : null,
+      onForeignCall: (call) => this.foreign.warn(run, call),
+      onPoisoned,
+    });
+    const ctx = createWorkflowContext({
+      ...{ run, coroutine: activation, codec, retry, store },
+      logger: runtime.logger,
+      findStep: (method) => registry.findStep(method),
+      resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
+    });
+    const start = async () => definition.run(ctx, input as never);
+    return { activation, body: () => runIn(activation, null, start) };
+  }
+
+  private activateElsewhere(request: ActivationRequest, elsewhere: RemoteWorkflows): BoundCode {
+    const { registry, settings } = this.options;
+    const { workflow: name, version } = request.run;
+    const activation = new RemoteActivation({
+      ...request,
+      codec: settings.codec,
+      retry: settings.retry,
+      open: () => elsewhere.open({ name, version }),
+      resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
+      follow: (exchange) => {
+        this.exchanges.add(exchange);
+        void exchange.finally(() => this.exchanges.delete(exchange));
+      },
+    });
+    return { activation, body: async () => undefined };
+  }
+
+  /** Nobody has the run's code now. Where that fails the run is found again by the next comparison of what is owned. */
+  private async giveBack(execution: RunExecution): Promise<void> {
+    const { store, settings } = this.options;
+    const { runId, worker, epoch } = execution;
     try {
-      const input = settings.codec.decode(run.input);
-      const ctx = createWorkflowContext({
-        run,
-        coroutine,
-        codec: settings.codec,
-        retry: settings.retry,
-        logger: settings.runtime.logger,
-        store: this.options.store,
-        findStep: (method) => registry.findStep(method),
-        resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
-      });
-      const start = async () => definition.run(ctx, input as never);
-      return { ok: true, start: () => runIn(coroutine, null, start) };
+      await store.releaseRun(runId, worker, epoch);
     } catch (error) {
-      return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+      settings.runtime.logger.warn('Giving back a run that nobody serves now failed.', {
+        runId,
+        error,
+      });
     }
+    execution.drop(new LeaseLostError({ runId, worker, epoch }));
   }
 }

@@ -19,8 +19,8 @@ export interface EndedAttempt {
 
 /** What starts local attempts, and who is told of their ends. */
 export interface LocalAttemptsOptions {
-  readonly steps: LocalStepRunner;
-  readonly transactions: LocalStepRunner;
+  /** What counts attempts of a kind, and starts them. */
+  readonly runnerOf: (kind: LocalRequest['kind']) => LocalStepRunner;
   /** Runs one attempt of a transaction as the run's present owner. */
   readonly transact: (
     attempt: TransactionAttempt,
@@ -54,7 +54,7 @@ export class LocalAttempts {
     if (request.kind !== 'step' && request.kind !== 'transaction') return;
     state.waiting.set(position, { ...waiting, phase: 'running' });
     if (this.steps.get(position)?.attempt === attempt) return;
-    const runner = request.kind === 'step' ? this.options.steps : this.options.transactions;
+    const runner = this.options.runnerOf(request.kind);
     const call = this.callOf(waiting, request, idempotencyKey(state, position));
     const step = runner.start(call, (end) => this.ended(position, attempt, end));
     this.steps.set(position, step);

@@ -1,13 +1,13 @@
 import type { RunState } from '../decide/run-state.js';
 import type { HistoryEvent } from '../model/history.js';
-import type { Coroutine } from '../replay/coroutine.js';
+import type { Activation } from '../replay/activation.js';
 import { opensWindow } from '../replay/recorded.js';
 
 /** A payload as decoded, or nothing where it could not be: the run is blocked then. */
 export type Decoded = { readonly value: unknown } | null;
 
 export interface Replay {
-  readonly coroutine: Coroutine;
+  readonly code: Activation;
   readonly state: RunState;
   readonly history: readonly HistoryEvent[];
   readonly start: () => Promise<unknown>;
@@ -28,24 +28,22 @@ export function replayHistory(replay: Replay): void {
     if (event === undefined) replay.done();
     else redeliver(replay, event, step);
   };
-  replay.coroutine.start(replay.start, step);
+  replay.code.start(replay.start, step);
 }
 
-function redeliver(
-  { coroutine, state, decode }: Replay,
-  event: HistoryEvent,
-  done: () => void,
-): void {
+function redeliver({ code, state, decode }: Replay, event: HistoryEvent, done: () => void): void {
   const { seq, at, kind, name, position, payload } = event;
   state.windowSeq = seq;
   if (kind === 'cancel') {
-    coroutine.deliverCancel(seq, at, done);
+    code.deliverCancel(seq, at, done);
     return;
   }
   const ok = event.type === 'completed';
-  const decoded = decode(payload ?? '', ok);
+  const text = payload ?? '';
+  const decoded = decode(text, ok);
   if (decoded === null) return;
-  coroutine.deliver(seq, at, { position: position ?? 0, kind, name, ok, ...decoded }, done);
+  const settled = { position: position ?? 0, kind, name, ok, payload: text, ...decoded };
+  code.deliver(seq, at, settled, done);
 }
 
 /** The events of each operation, in order, for putting what is still pending back in place. */

@@ -27,13 +27,14 @@ import type { HistoryEvent } from '../model/history.js';
 import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { RunChange, Turn } from '../model/turn.js';
-import { type Asked, Coroutine } from '../replay/coroutine.js';
+import { type Activation, type Asked, NO_CODE } from '../replay/activation.js';
 import { recordedKind } from '../replay/operation.js';
 import { arrangeHistory } from '../replay/recorded.js';
 import type { CommitEnd } from '../store/state-store.js';
-import type { ExecutionHost } from './execution-host.js';
+import type { BoundCode, ExecutionHost } from './execution-host.js';
 import { Intake } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
+import type { LocalStepRunner } from './local-step.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
 import { type Input, type Taken, takeInput } from './take-input.js';
 
@@ -44,7 +45,7 @@ export class RunExecution {
   private readonly host: ExecutionHost;
   private run: RunRecord;
   private state: RunState;
-  private coroutine: Coroutine;
+  private code: Activation = NO_CODE;
   private phase: Phase = 'replaying';
   private inputs: Input[] = [];
   /** What arrived during a replay. */
@@ -57,6 +58,9 @@ export class RunExecution {
   private committing = false;
   /** Why the run is being blocked, from the moment that is known. */
   private blockedBy: Error | null = null;
+  /** Why its code cannot be reached, from the moment that is known until other code is looked for. */
+  private lost: { readonly reason: Error; readonly unserved: boolean } | null = null;
+  private lostInARow = 0;
   private timeReached = 0;
   private stopTimer: (() => void) | null = null;
 
@@ -65,10 +69,8 @@ export class RunExecution {
     this.runId = run.id;
     this.run = run;
     this.state = this.newState();
-    this.coroutine = this.newCoroutine(null);
     this.local = new LocalAttempts({
-      steps: host.localSteps,
-      transactions: host.transactions,
+      runnerOf: (kind) => this.runnerOf(kind),
       transact: (attempt, gate) => host.transact({ ...this.owner(), ...attempt }, gate),
       onEnded: (ended) => this.stepEnded(ended),
       onCommitted: (checkpoint) => this.transactionCommitted(checkpoint),
@@ -155,48 +157,56 @@ export class RunExecution {
     this.host.onClosed(this);
   }
 
-  // ---- coroutine -------------------------------------------------------------------------------------------------
+  // ---- the code --------------------------------------------------------------------------------------------------
 
   private newState(): RunState {
     return new RunState(this.run, this.host.decideEnv);
   }
 
-  private newCoroutine(history: readonly HistoryEvent[] | null): Coroutine {
-    const { run } = this;
-    const coroutine: Coroutine = new Coroutine({
-      runId: run.id,
-      workflow: run.workflow,
-      history: history === null || history.length === 0 ? null : arrangeHistory(history),
-      startedAt: run.startedAt ?? run.createdAt,
-      captureSite: this.host.captureSite,
-      onForeignCall: (call) => this.host.onForeignCall(run, call),
-      onPoisoned: (error) => {
-        if (coroutine === this.coroutine) this.onPoisoned(error);
-      },
-    });
-    return coroutine;
+  /** The code of the run, at its top; null if there is none, which blocks the run. */
+  private activate(history: readonly HistoryEvent[]): BoundCode | null {
+    const { run, host } = this;
+    let activation: Activation | null = null;
+    const isCurrent = () => activation === this.code;
+    try {
+      const bound = host.activate({
+        run,
+        history: history.length === 0 ? null : arrangeHistory(history),
+        onPoisoned: (error) => {
+          if (isCurrent()) this.onPoisoned(error);
+        },
+        onLost: (reason, unserved) => {
+          if (isCurrent()) this.onLost(reason, unserved);
+        },
+        onStepLost: (reason) => this.onLost(reason, false),
+      });
+      activation = bound.activation;
+      return bound;
+    } catch (error) {
+      this.block(asError(error));
+      return null;
+    }
   }
 
   private replay(history: readonly HistoryEvent[], arrivals: readonly Arrival[]): void {
     this.phase = 'replaying';
     this.held.push(...arrivals);
     const state = this.newState();
-    const coroutine = this.newCoroutine(history);
     this.state = state;
-    this.coroutine = coroutine;
     restoreFacts(state, history);
-    const body = this.host.bodyOf(this.run, coroutine);
-    if (!body.ok) {
-      this.block(body.error);
-      return;
-    }
+    this.code.close();
+    this.code = NO_CODE;
+    const bound = this.activate(history);
+    if (bound === null) return;
+    const code = bound.activation;
+    this.code = code;
     replayHistory({
-      coroutine,
+      code,
       state,
       history,
-      start: body.start,
+      start: bound.body,
       decode: (payload, ok) => this.decode(payload, ok),
-      isCurrent: () => this.coroutine === coroutine && this.phase === 'replaying',
+      isCurrent: () => this.code === code && this.phase === 'replaying',
       done: () => this.goLive(history),
     });
   }
@@ -204,10 +214,10 @@ export class RunExecution {
   /** The body stands where history ends: what it still waits for is put in place, and what it asked for is new. */
   private goLive(history: readonly HistoryEvent[]): void {
     this.phase = 'live';
-    const asked = this.coroutine.takeAsked();
+    const asked = this.code.takeAsked();
     const fresh = new Set(asked.map((ask) => (ask.note === 'operation' ? ask.operation : null)));
     const events = groupByPosition(history);
-    for (const operation of this.coroutine.pending.values()) {
+    for (const operation of this.code.pending.values()) {
       if (fresh.has(operation)) continue;
       this.settleLater(
         restoreOperation(this.state, operation, events.get(operation.position) ?? []),
@@ -246,7 +256,7 @@ export class RunExecution {
 
   private next(): Delivery | 'again' | null {
     // What comes after the end is for nobody, unless the code cleans up after a cancel.
-    if (this.coroutine.end !== null && this.state.cancel === null) return null;
+    if (this.code.end !== null && this.state.cancel === null) return null;
     if (this.blockedBy !== null) return null;
     const input = this.inputs.shift();
     if (input !== undefined) return this.take(input);
@@ -272,9 +282,9 @@ export class RunExecution {
   /** What cannot be decoded blocks the run: it needs a deploy, and harms no other run. */
   private tryTake(input: Input): Taken | null {
     try {
-      return takeInput(this.state, input, this.coroutine);
+      return takeInput(this.state, input, this.code);
     } catch (error) {
-      this.block(error instanceof Error ? error : new Error(String(error)));
+      this.block(asError(error));
       return null;
     }
   }
@@ -282,8 +292,8 @@ export class RunExecution {
   private deliverCancel({ seq, at, reason }: RecordedCancel): void {
     this.delivering = true;
     this.local.abortAll(this.stopReason(reason));
-    const { coroutine } = this;
-    coroutine.deliverCancel(seq, at, () => this.afterWindow(coroutine));
+    const { code } = this;
+    code.deliverCancel(seq, at, () => this.afterWindow(code));
   }
 
   private deliver(delivery: Delivery): void {
@@ -292,16 +302,16 @@ export class RunExecution {
     const decoded = this.decode(payload, ok);
     if (decoded === null) return;
     this.delivering = true;
-    const settlement = { position, kind: recordedKind(request), name, ok, ...decoded };
-    const { coroutine } = this;
-    coroutine.deliver(seq, at, settlement, () => this.afterWindow(coroutine));
+    const settlement = { position, kind: recordedKind(request), name, ok, payload, ...decoded };
+    const { code } = this;
+    code.deliver(seq, at, settlement, () => this.afterWindow(code));
   }
 
-  private afterWindow(coroutine: Coroutine): void {
-    if (coroutine !== this.coroutine) return;
+  private afterWindow(code: Activation): void {
+    if (code !== this.code) return;
     this.delivering = false;
     if (this.phase !== 'live') return;
-    this.takeAll(this.coroutine.takeAsked());
+    this.takeAll(this.code.takeAsked());
     this.pump();
   }
 
@@ -329,7 +339,7 @@ export class RunExecution {
 
   private commit(): void {
     if (this.committing || this.phase !== 'live' || this.blockedBy !== null) return;
-    const { end } = this.coroutine;
+    const { end } = this.code;
     const change = decideChange(this.state, end, this.timeReached, !this.intake.isBusy);
     if (change === null && this.state.draft.isEmpty) {
       this.startEffects(this.state.takeDraft());
@@ -363,7 +373,7 @@ export class RunExecution {
     this.committing = false;
     if (this.phase === 'closed') return;
     if (result === undefined) {
-      this.drop(error instanceof Error ? error : new Error(String(error)));
+      this.drop(asError(error));
       return;
     }
     switch (result.outcome) {
@@ -391,12 +401,18 @@ export class RunExecution {
     if (this.blockedBy !== null && turn.change?.to !== 'blocked') {
       this.committedBeforeBlock(turn, this.blockedBy);
     } else if (turn.change === null) {
+      this.lostInARow = 0;
+      if (this.lost !== null) {
+        this.goElsewhere();
+        return;
+      }
       this.startEffects(draft);
       this.pump();
     } else if (turn.change.to === 'suspended') {
       this.phase = 'parked';
       this.unrecorded.clear();
       this.host.onParked(this);
+      if (this.lost !== null) this.drop(this.lost.reason);
     } else {
       this.close(this.stopReason('the run has ended'));
       this.host.onClosed(this);
@@ -424,7 +440,7 @@ export class RunExecution {
 
   private startEffects(draft: TurnDraft): void {
     if (draft.starts.length === 0 || !this.host.mayStartSteps()) return;
-    if (this.coroutine.end !== null && this.state.cancel === null) return;
+    if (this.code.end !== null && this.state.cancel === null) return;
     for (const position of draft.starts) this.local.start(this.state, position);
   }
 
@@ -491,6 +507,7 @@ export class RunExecution {
     this.intake.reset();
     this.held = [];
     this.blockedBy = null;
+    this.lost = null;
     this.delivering = false;
     this.host.reload(this.run, (history, arrivals) => {
       if (this.phase !== 'replaying') return;
@@ -519,12 +536,55 @@ export class RunExecution {
     this.send(this.state.takeDraft(), change);
   }
 
+  /**
+   * The code is elsewhere, and can no longer be reached there. What it has been given and what it has asked for since the
+   * last turn is forgotten: the outcomes are in the store, or in `unrecorded`, and pure code will ask for the same again.
+   */
+  private onLost(reason: Error, unserved: boolean): void {
+    if (this.phase === 'closed') return;
+    if (this.phase === 'parked') {
+      this.drop(reason);
+      return;
+    }
+    this.lost = { reason, unserved };
+    // Nothing reaches the code, and nothing is committed, until there is other code.
+    this.delivering = true;
+    this.local.dropAll(reason);
+    if (!this.committing) this.goElsewhere();
+  }
+
+  private goElsewhere(): void {
+    const unserved = this.lost?.unserved === true;
+    this.lost = null;
+    this.phase = 'replaying';
+    this.disarmTimer();
+    // Outcomes that only this process knows are kept for a worker that may come.
+    if (unserved && this.unrecorded.size === 0) {
+      this.host.onUnserved(this);
+      return;
+    }
+    const pauseMs = this.lostInARow === 0 ? 0 : lostPauseMs(this.lostInARow);
+    this.lostInARow += 1;
+    const at = this.host.decideEnv.now() + pauseMs;
+    this.stopTimer = this.host.startTimer(at, () => {
+      this.stopTimer = null;
+      if (this.phase === 'replaying') this.reload();
+    });
+  }
+
+  /** Where steps of this run are counted: those of code that is elsewhere run there. */
+  private runnerOf(kind: 'step' | 'transaction'): LocalStepRunner {
+    const { transactions, localSteps, elsewhereSteps } = this.host;
+    if (kind === 'transaction') return transactions;
+    return this.code.isHere ? localSteps : elsewhereSteps;
+  }
+
   private decode(payload: string, ok: boolean): Decoded {
     const { codec } = this.host.decideEnv;
     try {
       return { value: ok ? codec.decode(payload) : codec.decodeError(payload) };
     } catch (error) {
-      this.block(error instanceof Error ? error : new Error(String(error)));
+      this.block(asError(error));
       return null;
     }
   }
@@ -538,5 +598,18 @@ export class RunExecution {
     this.disarmTimer();
     this.inputs = [];
     this.local.dropAll(reason);
+    this.code.close();
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+const FIRST_LOST_PAUSE_MS = 100;
+const MAX_LOST_PAUSE_MS = 5_000;
+
+/** How long a run waits before it looks for its code again, after so many losses without a turn. */
+function lostPauseMs(losses: number): number {
+  return Math.min(MAX_LOST_PAUSE_MS, FIRST_LOST_PAUSE_MS * 2 ** (losses - 1));
 }

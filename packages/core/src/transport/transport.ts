@@ -7,6 +7,7 @@ import type { Codec } from '../codec/codec.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { RemoteTask, TaskResult } from '../store/state-store.js';
 import type { StepContext } from '../workflow/context.js';
+import type { ClientCall, RemoteWorkflows, ServedWorkflow } from './remote-workflows.js';
 
 /** A handler of a remote step on the worker's side. */
 export interface StepHandler {
@@ -39,6 +40,10 @@ export interface TransportSink {
   heartbeat(beat: TaskHeartbeat): void;
   /** Somebody has begun to serve these steps: what was `unserved` may be dispatched at once. A hint. */
   served?(steps: readonly string[]): void;
+  /** All workflows that other processes have the code of now, whenever that has changed. */
+  workflows?(served: readonly ServedWorkflow[]): void;
+  /** Resolves to the answer, encoded, when what was asked for is durable. */
+  call?(call: ClientCall): Promise<string>;
 }
 
 /** Whether a task was handed over. `unserved`: nobody announces a handler for the step now. */
@@ -48,6 +53,8 @@ export interface Transport {
   readonly name: string;
   /** `process`: only handlers of this process can be reached, so only their tasks are taken from the outbox. */
   readonly reach: 'process' | 'network';
+  /** The way to workflows whose code other processes have, where the transport has one. */
+  readonly workflows?: RemoteWorkflows;
   /** Binds the engine. Called once, before anything is dispatched. */
   bind(sink: TransportSink, host: TransportHost): Promise<void>;
   /** Binds handlers of this process. Called once, at boot; may be called without `bind` in a pure worker. */

@@ -4,6 +4,7 @@ import {
   UnknownWorkflowError,
 } from '../errors/errors.js';
 import { requireName } from '../model/ids.js';
+import type { ServedWorkflow } from '../transport/remote-workflows.js';
 import type { ResolvedWorkflow } from './context-host.js';
 import type { StepDefinition, WorkflowDefinition } from './definition.js';
 
@@ -13,6 +14,7 @@ export class Registry {
   private readonly byToken = new Map<unknown, WorkflowDefinition>();
   private readonly stepsByToken = new Map<unknown, StepDefinition>();
   private readonly contracts = new Map<string, StepDefinition>();
+  private elsewhere: readonly ServedWorkflow[] = [];
 
   /** @throws DuplicateRegistrationError, InvalidArgumentError */
   addWorkflow(definition: WorkflowDefinition): void {
@@ -71,9 +73,21 @@ export class Registry {
     return this.workflows.get(name)?.find((definition) => definition.version === version);
   }
 
-  /** What this process can execute, as the store's ready list names it. */
+  /** Takes the workflows whose code other processes have, instead of those it had. What is registered here comes first. */
+  setElsewhere(served: readonly ServedWorkflow[]): void {
+    this.elsewhere = served;
+  }
+
+  /** What this process can execute, its code here or elsewhere, as the store's ready list names it. */
   served(): readonly string[] {
-    return [...this.workflows.values()].flat().map(({ name, version }) => servedKey(name, version));
+    const all = [...[...this.workflows.values()].flat(), ...this.elsewhere];
+    return [...new Set(all.map(({ name, version }) => servedKey(name, version)))];
+  }
+
+  /** Whether this process can execute it, its code here or elsewhere. */
+  serves(name: string, version: string): boolean {
+    const isIt = (other: ServedWorkflow) => other.name === name && other.version === version;
+    return this.findWorkflow(name, version) !== undefined || this.elsewhere.some(isIt);
   }
 
   workflowNames(): readonly string[] {
@@ -82,7 +96,7 @@ export class Registry {
 
   /**
    * The name and version that a reference means here: the version asked for, else the one marked default, else the
-   * highest by natural order. Null if this process does not know the workflow.
+   * highest by natural order, of those whose code is here or elsewhere. Null if this process does not know the workflow.
    *
    * @throws InvalidArgumentError if the reference is neither a name nor a registered class
    */
@@ -98,7 +112,9 @@ export class Registry {
     const name = requireName(reference, 'workflow');
     if (version !== undefined) return { name, version: requireName(version, 'version') };
     const versions = this.workflows.get(name) ?? [];
-    const chosen = versions.find(({ isDefault }) => isDefault === true) ?? highest(versions);
+    const others = this.elsewhere.filter((other) => other.name === name);
+    const chosen =
+      versions.find(({ isDefault }) => isDefault === true) ?? highest([...versions, ...others]);
     return chosen === undefined ? null : { name, version: chosen.version };
   }
 
@@ -117,6 +133,6 @@ export function servedKey(workflow: string, version: string): string {
 
 const naturalOrder = new Intl.Collator('en', { numeric: true });
 
-function highest(versions: readonly WorkflowDefinition[]): WorkflowDefinition | undefined {
+function highest(versions: readonly ServedWorkflow[]): ServedWorkflow | undefined {
   return [...versions].sort((a, b) => naturalOrder.compare(b.version, a.version))[0];
 }

@@ -197,7 +197,7 @@ class WorkflowContext implements WorkflowCtx {
       priority: options.priority ?? 0,
       closePolicy: options.closePolicy ?? ('cancel' as const),
     };
-    return this.ask(target.name, digest, { kind: 'child', start, detached });
+    return this.ask(target.name, digest, { kind: 'child', start, detached, refused: null });
   }
 
   now(): Date {
