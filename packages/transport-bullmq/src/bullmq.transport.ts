@@ -1,6 +1,7 @@
 import type {
   DispatchOutcome,
   RemoteTask,
+  RemoteWorkflows,
   StepHandler,
   Transport,
   TransportHost,
@@ -60,6 +61,9 @@ export class BullMqTransport implements Transport {
     await this.#worker.start();
   }
 
+  /** Nobody is found before the engine is bound. */
+  readonly workflows: RemoteWorkflows = { open: (of) => this.#engine?.workflows.open(of) };
+
   async dispatch(tasks: readonly RemoteTask[]): Promise<readonly DispatchOutcome[]> {
     if (this.#engine === undefined) return tasks.map(() => 'unserved');
     return this.#engine.dispatch(tasks);
@@ -82,7 +86,7 @@ export class BullMqTransport implements Transport {
 
   async #close(timeoutMs: number): Promise<void> {
     await this.#worker?.close(timeoutMs);
-    await this.#engine?.close(RESULTS_MS);
+    await this.#engine?.close(timeoutMs, RESULTS_MS);
     this.#parts?.control.stop();
     this.#parts?.link.close();
   }

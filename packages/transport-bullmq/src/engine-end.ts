@@ -1,10 +1,16 @@
-import type { RemoteTask, TransportHost, TransportSink } from '@dudousxd/nestjs-durable-core';
+import type {
+  RemoteTask,
+  RemoteWorkflows,
+  TransportHost,
+  TransportSink,
+} from '@dudousxd/nestjs-durable-core';
 import {
   type MessageLimits,
   PROTOCOL_VERSION,
   writeMessage,
 } from '@dudousxd/nestjs-durable-protocol';
 import type { BadMessages } from './bad-messages.js';
+import { ClientCalls } from './client-calls.js';
 import type { Control } from './control.js';
 import { endsWithin } from './deadline.js';
 import type { Keys } from './keys.js';
@@ -14,6 +20,7 @@ import type { RedisLink } from './redis-link.js';
 import { ResultsInbox } from './results-inbox.js';
 import { TaskDispatch } from './task-dispatch.js';
 import { WorkerRegistry } from './worker-registry.js';
+import { WorkflowLines } from './workflow-lines.js';
 
 /** What both ends are made of. */
 export interface EndParts {
@@ -36,6 +43,7 @@ export class EngineEnd {
   readonly #inbox: ResultsInbox;
   readonly #presence: Presence;
   readonly #registry: WorkerRegistry;
+  readonly #lines: WorkflowLines;
 
   constructor(parts: EndParts, sink: TransportSink) {
     this.#parts = parts;
@@ -44,7 +52,17 @@ export class EngineEnd {
     const id = runtime.ids.id();
     const results = keys.results(id);
     const onServed = (steps: readonly string[]) => sink.served?.(steps);
-    this.#registry = new WorkerRegistry({ link, keys, bad, onServed });
+    this.#registry = new WorkerRegistry({
+      ...{ link, keys, bad, onServed },
+      onWorkflows: (workflows) => sink.workflows?.(workflows),
+      onLook: () => this.#lines.workersChanged(),
+    });
+    this.#lines = new WorkflowLines({
+      ...{ link, host, registry: this.#registry, replyTo: results },
+      livenessMs: livenessOf(host),
+      maxMessageBytes: limits.maxBytes,
+      cancel: (taskId, reason) => void this.#tryCancel(taskId, reason),
+    });
     this.#tasks = new TaskDispatch({
       link,
       keys,
@@ -55,7 +73,11 @@ export class EngineEnd {
       livenessMs: livenessOf(host),
       maxMessageBytes: limits.maxBytes,
     });
-    this.#inbox = new ResultsInbox({ link, keys, engineId: id, sink, host, bad, limits });
+    const calls = new ClientCalls({ link, keys, host, bad, sink });
+    this.#inbox = new ResultsInbox({
+      ...{ link, keys, engineId: id, sink, host, bad, limits },
+      ...{ lines: this.#lines, calls },
+    });
     this.#presence = new Presence({
       link,
       runtime,
@@ -83,6 +105,11 @@ export class EngineEnd {
     return this.#tasks.dispatch(tasks);
   }
 
+  /** The way to workers that have the code of workflows. */
+  get workflows(): RemoteWorkflows {
+    return this.#lines;
+  }
+
   async cancel(taskIds: readonly string[], reason: string): Promise<void> {
     const { control, host } = this.#parts;
     const posting = control.post(
@@ -96,9 +123,20 @@ export class EngineEnd {
     if (await endsWithin(host.runtime, CANCEL_MS, posting)) return posting;
   }
 
-  async close(timeoutMs: number): Promise<void> {
+  /** Steps of workflows may take their time to end; answers that have come by then are taken. */
+  async close(linesMs: number, resultsMs: number): Promise<void> {
     await this.#presence.end();
-    await this.#inbox.stop(timeoutMs);
+    await endsWithin(this.#parts.host.runtime, linesMs, this.#lines.whenIdle());
+    await this.#inbox.stop(resultsMs);
+    this.#lines.close();
+  }
+
+  async #tryCancel(taskId: string, reason: string): Promise<void> {
+    try {
+      await this.cancel([taskId], reason);
+    } catch (error) {
+      this.#parts.link.report('Asking a step to stop', error);
+    }
   }
 
   async #lookAround(): Promise<void> {

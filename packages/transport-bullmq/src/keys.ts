@@ -18,6 +18,8 @@ export interface Keys {
   readonly resultsOfAll: string;
   worker(id: string): string;
   engine(id: string): string;
+  /** What starts the key of every inbox. */
+  readonly inboxOfAll: string;
   /** Stream of what workers answer to an engine. */
   results(engineId: string): string;
 }
@@ -37,6 +39,7 @@ export function keysOf(prefix: string, namespace: string): Keys {
     workers: `${base}:workers`,
     engines: `${base}:engines`,
     resultsOfAll: `${base}:results:`,
+    inboxOfAll: `${base}:inbox:`,
     worker: (id) => `${base}:worker:${id}`,
     engine: (id) => `${base}:engine:${id}`,
     results: (engineId) => `${base}:results:${engineId}`,

@@ -14,10 +14,12 @@ import {
   readMessage,
 } from '@dudousxd/nestjs-durable-protocol';
 import type { BadMessages } from './bad-messages.js';
+import type { ClientCalls } from './client-calls.js';
 import { endsWithin } from './deadline.js';
 import type { Keys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 import { type StreamEntry, StreamReader, toEntry } from './stream-reader.js';
+import type { WorkflowLines } from './workflow-lines.js';
 
 /** What results are read with. */
 export interface ResultsInboxOptions {
@@ -28,11 +30,15 @@ export interface ResultsInboxOptions {
   readonly host: TransportHost;
   readonly bad: BadMessages;
   readonly limits: MessageLimits;
+  readonly lines: WorkflowLines;
+  readonly calls: ClientCalls;
 }
 
 /** Results that the engine has not taken yet: above that no more are read. */
 const MAX_IN_FLIGHT = 2_000;
 const SWEEP_COUNT = 500;
+/** What lies in a results stream. */
+const ANSWERS = ['result', 'heartbeat', 'turnResult', 'lost', 'call'] as const;
 const RETRY_MS = 250;
 
 export class ResultsInbox {
@@ -124,15 +130,30 @@ export class ResultsInbox {
 
   /** Undefined: there is nothing to wait for. */
   #deliver(key: string, { text }: StreamEntry): Promise<void> | undefined {
-    const { sink, bad, limits } = this.#options;
-    const read = readMessage(text, ['result', 'heartbeat'], limits);
+    const { sink, bad, limits, lines, calls } = this.#options;
+    const read = readMessage(text, ANSWERS, limits);
     if (!read.ok) {
       bad.drop(key.startsWith(this.#options.keys.resultsOfAll) ? 'results' : key, read.refusal);
       return undefined;
     }
-    if (read.message.type === 'result') return sink.result(toResult(read.message));
-    sink.heartbeat(toBeat(read.message));
-    return undefined;
+    const { message } = read;
+    switch (message.type) {
+      case 'result':
+        return lines.result(message) ? undefined : sink.result(toResult(message));
+      case 'heartbeat':
+        if (!lines.heartbeat(message)) sink.heartbeat(toBeat(message));
+        return undefined;
+      case 'turnResult':
+        lines.answered(message);
+        return undefined;
+      case 'lost':
+        lines.lost(message);
+        return undefined;
+      case 'call':
+        return calls.answer(message);
+      default:
+        return message satisfies never;
+    }
   }
 
   async #settle(key: string, id: string, delivered: Promise<void>): Promise<void> {

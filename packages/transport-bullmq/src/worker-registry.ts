@@ -1,3 +1,4 @@
+import type { ServedWorkflow } from '@dudousxd/nestjs-durable-core';
 import { readMessage, type WorkerMessage } from '@dudousxd/nestjs-durable-protocol';
 import type { BadMessages } from './bad-messages.js';
 import type { Keys } from './keys.js';
@@ -10,6 +11,17 @@ export interface WorkerRegistryOptions {
   readonly bad: BadMessages;
   /** Steps that are served and were not at the last look. */
   readonly onServed: (steps: readonly string[]) => void;
+  /** All workflows that workers have the code of, whenever that has changed. */
+  readonly onWorkflows: (workflows: readonly ServedWorkflow[]) => void;
+  /** After each look. */
+  readonly onLook: () => void;
+}
+
+/** A worker that has the code of a workflow. */
+export interface WorkflowWorker {
+  readonly id: string;
+  /** Key of the stream that it reads. */
+  readonly inbox: string;
 }
 
 /** A step that is served, and by which queue its tasks go. */
@@ -25,6 +37,8 @@ export interface ServedStep {
 export class WorkerRegistry {
   readonly #options: WorkerRegistryOptions;
   #served: ReadonlyMap<string, ServedStep> = new Map();
+  #workflows: ReadonlyMap<string, Workflow> = new Map();
+  #there: ReadonlySet<string> = new Set();
   #looking: Promise<void> | undefined;
 
   constructor(options: WorkerRegistryOptions) {
@@ -33,6 +47,16 @@ export class WorkerRegistry {
 
   queueOf(step: string): string | undefined {
     return this.#served.get(step)?.queue;
+  }
+
+  /** Workers that have the code of a workflow. */
+  workersOf(name: string, version: string): readonly WorkflowWorker[] {
+    return this.#workflows.get(keyOf({ name, version }))?.workers ?? [];
+  }
+
+  /** Whether the worker was there at the last look. */
+  isThere(worker: string): boolean {
+    return this.#there.has(worker);
   }
 
   /** Looks in Redis. Of calls at the same time one looks for all, beginning after the call. */
@@ -47,9 +71,20 @@ export class WorkerRegistry {
 
   async #look(): Promise<void> {
     const before = this.#served;
-    this.#served = servedBy(await this.#workers());
+    const workers = await this.#workers();
+    this.#served = servedBy(workers);
+    this.#there = new Set(workers.map(({ worker }) => worker));
+    this.#takeWorkflows(workflowsOf(workers, this.#options.keys));
     const fresh = [...this.#served.keys()].filter((step) => !before.has(step));
     if (fresh.length > 0) this.#options.onServed(fresh);
+    this.#options.onLook();
+  }
+
+  #takeWorkflows(found: ReadonlyMap<string, Workflow>): void {
+    const before = [...this.#workflows.keys()].sort().join();
+    this.#workflows = found;
+    if ([...found.keys()].sort().join() === before) return;
+    this.#options.onWorkflows([...found.values()].map(({ served }) => served));
   }
 
   async #workers(): Promise<readonly WorkerMessage[]> {
@@ -74,4 +109,29 @@ function servedBy(workers: readonly WorkerMessage[]): ReadonlyMap<string, Served
   for (const { startedAt, steps } of workers.toSorted((a, b) => a.startedAt - b.startedAt))
     for (const { name, queue } of steps) served.set(name, { queue, startedAt });
   return served;
+}
+
+/** A workflow, and who has its code. */
+interface Workflow {
+  readonly served: ServedWorkflow;
+  readonly workers: WorkflowWorker[];
+}
+
+function keyOf({ name, version }: ServedWorkflow): string {
+  return JSON.stringify([name, version]);
+}
+
+/** An inbox elsewhere than where inboxes are is a forger's. */
+function workflowsOf(workers: readonly WorkerMessage[], keys: Keys): ReadonlyMap<string, Workflow> {
+  const found = new Map<string, Workflow>();
+  for (const { worker: id, workflows = [], inbox } of workers) {
+    if (inbox === undefined || !inbox.startsWith(keys.inboxOfAll)) continue;
+    for (const served of workflows) {
+      const key = keyOf(served);
+      const known = found.get(key) ?? { served, workers: [] };
+      known.workers.push({ id, inbox });
+      found.set(key, known);
+    }
+  }
+  return found;
 }
