@@ -14,6 +14,7 @@ import { largeRuns } from './scenarios/large-runs.js';
 import { latency } from './scenarios/latency.js';
 import { massRecovery } from './scenarios/mass-recovery.js';
 import { recovery } from './scenarios/recovery.js';
+import { remote } from './scenarios/remote.js';
 import { sleepers } from './scenarios/sleepers.js';
 import { throughput } from './scenarios/throughput.js';
 
@@ -26,6 +27,7 @@ const scenarios: Readonly<Record<string, (options: Options) => Promise<readonly 
   databases,
   fleet,
   massRecovery,
+  remote,
 };
 
 const options = readCommandLine(process.argv.slice(2));

@@ -15,7 +15,9 @@ const TEST_SERVICES = new URL('../../../scripts/services/index.mjs', import.meta
 const running = new Map<string, Promise<Service>>();
 
 /** URL of a server whose user may create databases; undefined where it cannot be had. */
-export async function serverUrl(name: 'postgres' | 'mariadb'): Promise<string | undefined> {
+export async function serverUrl(
+  name: 'postgres' | 'mariadb' | 'redis',
+): Promise<string | undefined> {
   const service = running.get(name) ?? start(name);
   running.set(name, service);
   return (await service).url;
