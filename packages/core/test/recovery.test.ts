@@ -11,6 +11,7 @@ import {
   type WorkflowCtx,
 } from '../src/index.js';
 import { crashAndTakeOver, runToEnd, startEngine, until } from './harness.js';
+import { wrapStore } from './support/wrap-store.js';
 
 const FAST = { maxPoll: 20, lease: 150, heartbeat: 50 } as const;
 
@@ -380,6 +381,36 @@ describe('retry of a run with a started child', () => {
     await engine.waitForRun(runs[0]?.runId ?? '', { timeout: '5s' });
     broken = false;
     await engine.retry(runId);
+    expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({
+      output: 'from the child',
+    });
+  });
+
+  it('gets the end that came while the retry was under way, by a process that died then', async () => {
+    const store = new InMemoryStateStore();
+    let broken = true;
+    const workflows = {
+      wf: async (ctx: WorkflowCtx) => {
+        const child = await ctx.startChild('kid', null, { closePolicy: 'abandon' });
+        if (broken) throw new Error('broken body');
+        return child.result();
+      },
+      kid: (ctx: WorkflowCtx) => ctx.waitForSignal('kid'),
+    };
+    const engine = await startEngine({ store, workflows });
+    const { runId } = await runToEnd(engine);
+    const { runs } = await engine.listRuns({ parentRunId: runId });
+    broken = false;
+    const dying = wrapStore(store, {
+      retry: async (request) => {
+        await engine.signal('kid', 'from the child');
+        await engine.waitForRun(runs[0]?.runId ?? '', { timeout: '5s' });
+        await store.retry(request);
+        throw new Error('the process has died');
+      },
+    });
+    const client = await startEngine({ store: dying, worker: false, workflows: {} });
+    await expect(client.retry(runId)).rejects.toThrow('died');
     expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({
       output: 'from the child',
     });

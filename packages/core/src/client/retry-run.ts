@@ -6,17 +6,16 @@ import {
   rebaseForRetry,
   recordChildEnd,
   retryBoundary,
-  type StartedChild,
 } from '../decide/rebase.js';
 import type { HistoryEvent } from '../model/history.js';
-import type { InboxMessage } from '../model/message.js';
-import type { RunOutcome, RunRecord } from '../model/run.js';
-import { isTerminal } from '../model/status.js';
+import type { RunRecord } from '../model/run.js';
+import { endOf } from '../store/late-child-ends.js';
 import type { StateStore, VerbOutcome } from '../store/state-store.js';
 
 /**
  * Puts a failed or blocked run back to work. A child that the run had started by `startChild` and that ended while the
- * run was failed could tell nobody: its end is written into the new branch, or put into the inbox if it falls between.
+ * run was failed could tell nobody: its end is written into the new branch. One that ends just now is found by the branch's
+ * owner (late-child-ends.ts).
  */
 export async function retryRun(
   store: StateStore,
@@ -30,9 +29,7 @@ export async function retryRun(
   const boundary = retryBoundary(recorded, run.error, codec);
   const kept = rebaseForRetry(recorded, boundary);
   const events = await withChildEnds(store, kept, codec);
-  const outcome = await store.retry({ ...present, events, checkpointsBefore: boundary });
-  if (outcome.outcome === 'done') await deliverLateEnds(store, runId, childrenInDoubt(events));
-  return outcome;
+  return store.retry({ ...present, events, checkpointsBefore: boundary });
 }
 
 async function withChildEnds(
@@ -49,31 +46,4 @@ async function withChildEnds(
     events = [...events, recordChildEnd(events, child, end)];
   }
   return events;
-}
-
-async function deliverLateEnds(
-  store: StateStore,
-  runId: string,
-  children: readonly StartedChild[],
-): Promise<void> {
-  const messages: InboxMessage[] = [];
-  for (const { childRunId, position } of children) {
-    const outcome = await endOf(store, childRunId);
-    if (outcome === null) continue;
-    const key = `child:${position}:${childRunId}`;
-    messages.push({
-      runId,
-      branch: null,
-      key,
-      body: { kind: 'child', position, childRunId, outcome },
-    });
-  }
-  if (messages.length > 0) await store.deliver(messages);
-}
-
-async function endOf(store: StateStore, runId: string): Promise<RunOutcome | null> {
-  const run = await store.getRun(runId);
-  if (run === undefined || !isTerminal(run.status)) return null;
-  const { status, output, error, reason } = run;
-  return { status, output, error, reason };
 }

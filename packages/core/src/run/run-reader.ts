@@ -6,11 +6,13 @@
  * small pool has, just when the database comes back.
  */
 import { Batcher } from '../commit/batcher.js';
+import { childrenInDoubt } from '../decide/rebase.js';
 import type { HistoryEvent } from '../model/history.js';
 import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import { startTimer } from '../remote/watchdog.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { deliverLateEnds } from '../store/late-child-ends.js';
 import type { StateStore } from '../store/state-store.js';
 
 export interface RunReaderOptions {
@@ -90,6 +92,11 @@ export class RunReader {
     const requests = wanted.map(({ run: { id, branch } }) => ({ runId: id, branch, after: 0 }));
     const found = wanted.length === 0 ? [] : await this.options.store.history(requests);
     const histories = new Map(wanted.map((read, i) => [read, found[i]]));
+    for (const [{ run }, history] of histories) {
+      // A retry opened this branch: children may have ended when there was nobody to tell.
+      if (run.branch > 0)
+        await deliverLateEnds(this.options.store, run.id, childrenInDoubt(history ?? []));
+    }
     return reads.map((read) => histories.get(read) ?? null);
   }
 
