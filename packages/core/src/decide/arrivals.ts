@@ -110,6 +110,8 @@ export function takeRemote(
     ...checked,
     startedAt: result.startedAt,
     progress: result.progress ?? null,
+    // None for an attempt that was never sent.
+    ...(result.worker === '' ? {} : { ranBy: result.worker }),
   });
 }
 

@@ -15,6 +15,8 @@ export interface AttemptEnd {
   readonly startedAt: number | null;
   /** Last progress that it reported, encoded. */
   readonly progress: string | null;
+  /** Remote attempts: the worker that ran it. */
+  readonly ranBy?: string;
 }
 
 type StepWaiting = Extract<Waiting, { is: 'step' | 'remote' }>;
@@ -31,14 +33,16 @@ export function endAttempt(
   const retryAt =
     end.ok || isCancelled(state, operation.position) ? null : retryTime(state, waiting, end);
   const { payload, startedAt } = end;
-  if (retryAt === null) return settle(state, waiting, { ok: end.ok, payload, attempt, startedAt });
+  const detail = end.ranBy === undefined ? null : { ranBy: end.ranBy };
+  if (retryAt === null)
+    return settle(state, waiting, { ok: end.ok, payload, attempt, startedAt, detail });
   const progress = end.progress === null ? {} : { progress: end.progress };
   state.record(operation, {
     type: 'attemptFailed',
     attempt,
     payload,
     startedAt,
-    detail: { nextAttemptAt: retryAt, ...progress },
+    detail: { nextAttemptAt: retryAt, ...progress, ...detail },
   });
   state.waiting.set(operation.position, backoff(waiting, retryAt, end.progress));
   return null;

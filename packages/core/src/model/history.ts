@@ -62,6 +62,8 @@ export interface EventDetail {
   readonly detached?: boolean;
   /** Remote steps: the id of the task. */
   readonly taskId?: string;
+  /** Remote steps: id of the worker that ran the attempt. */
+  readonly ranBy?: string;
   /** `attemptFailed`: database time of the next attempt. */
   readonly nextAttemptAt?: number;
   /** Last progress a step reported with `heartbeat`. */
