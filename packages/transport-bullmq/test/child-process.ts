@@ -1,52 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { RedisOptions } from 'ioredis';
-import { build } from 'vite';
 import { onTestFinished } from 'vitest';
+import { bundleProcess, type ProcessBundle } from '../../../scripts/bundle-process.mjs';
 import { LEASE_MS, until } from './support.js';
 
-const packageDir = join(import.meta.dirname, '..');
-const packagesDir = join(packageDir, '..');
-
-/** Of the process's own dependencies: left where they are. */
-const EXTERNAL = /^(?:node:|@nestjs\/|bullmq$|ioredis$|reflect-metadata$|rxjs$|zod$)/;
-
-/** One file for the process: one that loads it is up in a fraction of the time that the sources take. */
-export async function bundleWorker(): Promise<{ file: string; dispose(): Promise<void> }> {
-  await mkdir(join(packageDir, '.tmp'), { recursive: true });
-  const outDir = await mkdtemp(join(packageDir, '.tmp/worker-'));
-  const source = (name: string) => `${packagesDir}/${name}/src/index.ts`;
-  await build({
-    configFile: false,
-    root: packageDir,
-    logLevel: 'error',
-    resolve: {
-      alias: [
-        { find: /^@dudousxd\/nestjs-durable$/, replacement: source('nestjs') },
-        { find: /^@dudousxd\/nestjs-durable-(.+)$/, replacement: source('$1') },
-      ],
-    },
-    oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
-    ssr: { noExternal: true },
-    build: {
-      ssr: join(packageDir, 'test/worker.child.ts'),
-      outDir,
-      emptyOutDir: false,
-      minify: false,
-      target: 'node22',
-      rolldownOptions: {
-        external: (id) => EXTERNAL.test(id),
-        output: { entryFileNames: 'child.mjs' },
-      },
-    },
-  });
-  return {
-    file: join(outDir, 'child.mjs'),
-    dispose: () => rm(outDir, { recursive: true, force: true }),
-  };
+/** The program of test/worker.child.ts. */
+export function bundleWorker(): Promise<ProcessBundle> {
+  return bundleProcess(
+    join(import.meta.dirname, 'worker.child.ts'),
+    join(import.meta.dirname, '..'),
+  );
 }
 
 /** A step worker in a process of its own, ended after the test. */
