@@ -1,8 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import {
   createSystemRuntime,
   DurableEngine,
@@ -14,13 +10,11 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 import { BullMqTransport } from '@dudousxd/nestjs-durable-transport-bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
-import { inject, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 
 /** Short, so that what the engine gives up is dispatched again soon. */
-const LEASE_MS = 2_000;
-
-const packageDir = join(import.meta.dirname, '..');
+export const LEASE_MS = 2_000;
 
 /** Keys that no other test uses. */
 export function freshPrefix(): string {
@@ -28,7 +22,7 @@ export function freshPrefix(): string {
 }
 
 /** Of a URL as the test servers have it. */
-function optionsOf(url: string): RedisOptions {
+export function optionsOf(url: string): RedisOptions {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port) };
 }
@@ -50,67 +44,6 @@ export async function until(
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('the condition did not come true in time');
     await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** tests/e2e_worker.py in a process of its own, ended after the test. */
-export class PythonWorker {
-  readonly lines: string[] = [];
-  readonly #process: ChildProcess;
-  readonly #exit: Promise<unknown>;
-  errors = '';
-
-  private constructor(url: string, prefix: string) {
-    const options = JSON.stringify({ url, prefix, lease: LEASE_MS / 1_000 });
-    const child = spawn(inject('python') ?? '', ['tests/e2e_worker.py', options], {
-      cwd: packageDir,
-      stdio: 'pipe',
-      env: {
-        ...process.env,
-        PYTHONPATH: join(packageDir, 'src'),
-        PYTHONDONTWRITEBYTECODE: '1',
-        PYTHONASYNCIODEBUG: '0',
-      },
-    });
-    this.#process = child;
-    this.#exit = once(child, 'close');
-    createInterface({ input: child.stdout }).on('line', (line) => this.lines.push(line));
-    child.stderr.on('data', (chunk) => {
-      this.errors += String(chunk);
-    });
-    onTestFinished(async () => {
-      await this.kill();
-    });
-  }
-
-  static async start(url: string, prefix: string): Promise<PythonWorker> {
-    const worker = new PythonWorker(url, prefix);
-    await worker.says('ready');
-    return worker;
-  }
-
-  /** Waits until the process has printed the line. */
-  async says(line: string): Promise<void> {
-    await until(() => {
-      if (this.#process.exitCode !== null) throw new Error(`the worker has ended: ${this.errors}`);
-      return this.lines.includes(line);
-    });
-  }
-
-  /** Lets handlers that hold go on. */
-  release(): void {
-    this.#process.stdin?.write('go\n');
-  }
-
-  /** Resolves when it has ended, to its exit code; null where the signal has ended it. */
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
-    this.#process.kill(signal);
-    await this.#exit;
-    return this.#process.exitCode;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
   }
 }
 

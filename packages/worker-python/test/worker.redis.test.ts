@@ -2,7 +2,8 @@ import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { Queue } from 'bullmq';
 import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { startCrashable } from '../../../scripts/services/crashable-server.mjs';
-import { freshPrefix, openClient, PythonWorker, TestEngine, until } from './support.js';
+import { freshPrefix, openClient, TestEngine, until } from './support.js';
+import { PythonWorker } from './worker-process.js';
 
 const url = inject('redisUrl') ?? 'redis://nowhere';
 

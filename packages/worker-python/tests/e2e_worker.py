@@ -23,6 +23,8 @@ worker = Worker(
     redis_url=options["url"],
     prefix=options["prefix"],
     lease=options["lease"],
+    concurrency=options.get("concurrency", 100),
+    redis_options=options.get("redisOptions"),
     shutdown_timeout=0.5,
     queues=[
         TaskQueue("values", ["values.*"]),
