@@ -9,8 +9,11 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    globalSetup: [join(import.meta.dirname, 'scripts/services/vitest-setup.mjs')],
-    provide: { testServices: ['postgres'] },
+    globalSetup: [
+      join(import.meta.dirname, 'scripts/services/vitest-setup.mjs'),
+      join(import.meta.dirname, 'packages/worker-python/test/global-setup.mjs'),
+    ],
+    provide: { testServices: ['postgres', 'redis'] },
     include: ['{compat,examples}/*/test/**/*.test.{ts,mts}'],
     reporters: [
       'default',

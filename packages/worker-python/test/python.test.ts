@@ -31,8 +31,9 @@ describe.skipIf(python === undefined)('the Python SDK', () => {
   });
 
   it('is formatted, and has nothing that the linter objects to', async () => {
-    expect(await complaintsOf('-m', 'ruff', 'check', '.')).toBe('');
-    expect(await complaintsOf('-m', 'ruff', 'format', '--check', '.')).toBe('');
+    const places = ['--config', 'pyproject.toml', '.', '../../examples'];
+    expect(await complaintsOf('-m', 'ruff', 'check', ...places)).toBe('');
+    expect(await complaintsOf('-m', 'ruff', 'format', '--check', ...places)).toBe('');
   });
 
   it('is packed with its types, and imports from there', { timeout: TIMEOUT_MS }, async () => {

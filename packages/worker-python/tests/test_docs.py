@@ -1,4 +1,4 @@
-"""The Python of the pages: it has the right types, and what it registers can be served."""
+"""The Python of pages and examples: it has the right types, and what it registers can be served."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 from durable_worker import Worker
 
 PACKAGE = Path(__file__).parents[1]
-PAGE = PACKAGE.parents[1] / "docs" / "python.md"
+ROOT = PACKAGE.parents[1]
+PAGE = ROOT / "docs" / "python.md"
+EXAMPLE = ROOT / "examples" / "checkout-remote" / "fulfilment" / "worker.py"
 FENCE = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -28,6 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in blocks_of(PAGE).items():
         (made / name).write_text(text, "utf-8")
     (made / "readme.py").write_text(blocks_of(PACKAGE / "README.md")["block_0.py"], "utf-8")
+    (made / "example.py").write_text(EXAMPLE.read_text("utf-8"), "utf-8")
     return made
 
 
@@ -50,4 +53,4 @@ def test_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Worker, "run", lambda worker: ran.append(worker))
     for path in folder.glob("*.py"):
         runpy.run_path(str(path), run_name="__main__")
-    assert len(ran) == 2
+    assert len(ran) == 3
