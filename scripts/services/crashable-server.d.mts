@@ -5,6 +5,10 @@ export interface CrashableServer {
   crash(): Promise<void>;
   /** Starts it again; resolves when it accepts connections. */
   restart(): Promise<void>;
+  /** Its processes stand still: connections stay open, and bring no answer. */
+  freeze(): void;
+  /** They go on, with all that was sent to them meanwhile. */
+  thaw(): void;
   stop(): Promise<void>;
 }
 

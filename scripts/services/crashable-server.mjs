@@ -48,14 +48,18 @@ export async function startCrashable(name) {
   return {
     url: service.url(port),
     async crash() {
-      for (const pid of descendantsOf(server.pid)) killNow(pid);
+      sendToAll(server.pid, 'SIGKILL');
       await server.stop();
     },
+    freeze: () => sendToAll(server.pid, 'SIGSTOP'),
+    thaw: () => sendToAll(server.pid, 'SIGCONT'),
     async restart() {
       server = launch();
       await start();
     },
     async stop() {
+      // A frozen one takes no other signal.
+      sendToAll(server.pid, 'SIGCONT');
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
@@ -84,9 +88,14 @@ function parentOf(pid) {
   }
 }
 
-function killNow(pid) {
+/** To the server's processes, not to the guard. */
+function sendToAll(guard, signal) {
+  for (const pid of descendantsOf(guard)) send(pid, signal);
+}
+
+function send(pid, signal) {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if (error.code !== 'ESRCH') throw error;
   }

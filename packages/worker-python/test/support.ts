@@ -81,8 +81,13 @@ export class TestEngine {
   readonly engine: DurableEngine;
   readonly transport: BullMqTransport;
 
-  private constructor(url: string, prefix: string, store: StateStore, leaseMs: number) {
-    this.transport = new BullMqTransport({ connection: optionsOf(url), prefix });
+  private constructor(
+    connection: RedisOptions,
+    prefix: string,
+    store: StateStore,
+    leaseMs: number,
+  ) {
+    this.transport = new BullMqTransport({ connection, prefix });
     const quiet = { debug() {}, info() {}, warn() {}, error() {} };
     this.engine = new DurableEngine({
       store,
@@ -95,11 +100,16 @@ export class TestEngine {
   }
 
   static async start(
-    url: string,
+    server: string | RedisOptions,
     prefix: string,
     { store = new InMemoryStateStore() as StateStore, leaseMs = LEASE_MS } = {},
   ): Promise<TestEngine> {
-    const test = new TestEngine(url, prefix, store, leaseMs);
+    const test = new TestEngine(
+      typeof server === 'string' ? optionsOf(server) : server,
+      prefix,
+      store,
+      leaseMs,
+    );
     onTestFinished(() => test.engine.stop());
     await test.engine.start();
     return test;

@@ -6,7 +6,6 @@ A stream: who was away for a moment, or begins to listen, reads what it has miss
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -52,13 +51,11 @@ class Control:
         *,
         bad: BadMessages,
         on_cancel: Callable[[Cancel], None],
-        logger: logging.Logger,
     ) -> None:
         self._link = link
         self._key = key
         self._bad = bad
         self._on_cancel = on_cancel
-        self._logger = logger
         self._redis = link.blocking()
 
     async def post(self, text: str) -> None:
@@ -74,8 +71,8 @@ class Control:
                 cursor = await self._read(cursor or await self._start())
             except AWAY_ERRORS:
                 await asyncio.sleep(_PAUSE)
-            except Exception:
-                self._logger.exception("Reading '%s' failed; trying again.", self._key)
+            except Exception as error:  # noqa: BLE001 - whatever it is, news have to be read.
+                self._link.report(f"Reading '{self._key}'", error)
                 await asyncio.sleep(1)
 
     async def _start(self) -> str:

@@ -29,6 +29,8 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 #: A Redis that answers, but takes nothing: out of memory, read only, without the right.
 _MAX_REFUSALS: Final = 6
+#: A Redis that refuses in ever new words must not fill the log.
+_MAX_REPORTS: Final = 100
 
 #: Redis cannot be reached now.
 AWAY_ERRORS: Final = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
@@ -50,13 +52,15 @@ class Link:
             "socket_connect_timeout": _CONNECT_TIMEOUT,
             "socket_keepalive": True,
             "health_check_interval": 10,
-            # For a connection that was lost while nobody looked. More patience is the callers'.
-            "retry": Retry(ConstantBackoff(0.1), 1),
+            # For a connection that was lost while nobody looked. One that brings no answer has
+            # taken long enough. More patience is the callers'.
+            "retry": Retry(ConstantBackoff(0.1), 1, supported_errors=(RedisConnectionError,)),
         }
         self._logger = logger
         self._is_away = False
         self._changed_at = time.monotonic()
         self._is_closed = False
+        self._reported: set[str] = set()
         self._pools: tuple[ConnectionPool, ConnectionPool] = (
             BlockingConnectionPool.from_url(
                 url, max_connections=_MAX_COMMANDS, timeout=None, **own
@@ -108,6 +112,17 @@ class Link:
                 self._logger.warning("Redis refuses %s: %s. Trying again.", what, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def report(self, what: str, error: BaseException) -> None:
+        """Says that something has failed and is tried again: once, however often it fails."""
+        text = f"{what}: {type(error).__name__}: {error}"
+        is_news = text not in self._reported and len(self._reported) < _MAX_REPORTS
+        if is_news:
+            self._reported.add(text)
+        # Redis's own words say enough.
+        trace = None if isinstance(error, RedisError) else error
+        level = logging.WARNING if is_news else logging.DEBUG
+        self._logger.log(level, "%s. Trying again.", text, exc_info=trace)
 
     def _note_away(self, error: BaseException, began: float) -> None:
         """Late news of an outage that is over says nothing."""

@@ -50,7 +50,7 @@ class Presence:
                     await self._control.post(self._text)
                     is_told = True
             except (RedisError, OSError) as error:
-                self._logger.warning("This worker could not be announced: %s", error)
+                self._link.report("This worker could not be announced", error)
             await asyncio.sleep(self._pace.beat)
 
     async def end(self) -> None:

@@ -222,9 +222,7 @@ class _Session:
             max_message_bytes=max_message_bytes,
             logger=logger,
         )
-        self._control = Control(
-            link, keys.control, bad=bad, on_cancel=self._runner.cancel, logger=logger
-        )
+        self._control = Control(link, keys.control, bad=bad, on_cancel=self._runner.cancel)
         self._presence = Presence(
             link,
             keys,

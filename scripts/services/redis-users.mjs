@@ -1,0 +1,23 @@
+// The users that docs/redis.md recommends, for tests: what is written there is what is tested.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rootDir } from '../workspace.mjs';
+
+const PAGE = join(rootDir, 'docs/redis.md');
+const KEYS = 'durable:default:';
+
+/**
+ * The words of `ACL SETUSER` for a user of the page.
+ *
+ * @param {'durable-engine' | 'durable-worker'} role
+ * @param {{ name: string, keys: string }} as another name, and another beginning of all keys
+ * @returns {string[]}
+ */
+export function documentedUser(role, { name, keys }) {
+  const line = readFileSync(PAGE, 'utf8')
+    .split('\n')
+    .find((text) => text.startsWith(`user ${role} `));
+  if (!line) throw new Error(`${PAGE} has no user ${role}`);
+  const rules = line.split(' ').slice(2);
+  return [name, 'reset', ...rules.map((rule) => rule.replace(`~${KEYS}`, `~${keys}`))];
+}
