@@ -35,12 +35,19 @@ describe.skipIf(inject('redisUrl') === undefined || !canCrash('redis'))('with us
   });
   afterAll(() => server.stop());
 
-  /** Connection of a user that may do what the page says, to the keys of a namespace. */
-  async function userOf(role: Role, prefix: string, namespace: string): Promise<RedisOptions> {
+  /** Connection of a user that may do what the page says, to the keys of a namespace; a worker, to some queues of it. */
+  async function userOf(
+    role: Role,
+    prefix: string,
+    namespace: string,
+    queues = '*',
+  ): Promise<RedisOptions> {
     const admin = openClient(optionsOf(server.url));
     const name = `${role}-${prefix}-${namespace}`;
     const keys = `${prefix}:${namespace}:`;
-    await admin.call('ACL', 'SETUSER', ...documentedUser(`durable-${role}`, { name, keys }));
+    const rules = documentedUser(`durable-${role}`, { name, keys });
+    const narrowed = rules.map((rule) => rule.replace(':task:*', `:task:${queues}`));
+    await admin.call('ACL', 'SETUSER', ...narrowed);
     return { ...optionsOf(server.url), username: name, password: `${role}-password` };
   }
 
@@ -82,7 +89,7 @@ describe.skipIf(inject('redisUrl') === undefined || !canCrash('redis'))('with us
 
     // It waits for somebody who serves it. Stays long enough to look for the jobs of dead workers.
     const worker = new BullMqTransport({
-      connection: await userOf('worker', prefix, 'shop'),
+      connection: await userOf('worker', prefix, 'shop', 'payments.*'),
       prefix,
     });
     onTestFinished(() => worker.close(0));

@@ -14,7 +14,7 @@ from durable_worker import Worker
 
 PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parents[1]
-PAGE = ROOT / "docs" / "python.md"
+PAGES = [ROOT / "docs" / "python.md", ROOT / "docs" / "redis.md"]
 EXAMPLE = ROOT / "examples" / "checkout-remote" / "fulfilment" / "worker.py"
 FENCE = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -27,8 +27,9 @@ def blocks_of(page: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("docs")
-    for name, text in blocks_of(PAGE).items():
-        (made / name).write_text(text, "utf-8")
+    for page in PAGES:
+        for name, text in blocks_of(page).items():
+            (made / name).write_text(text, "utf-8")
     (made / "readme.py").write_text(blocks_of(PACKAGE / "README.md")["block_0.py"], "utf-8")
     (made / "example.py").write_text(EXAMPLE.read_text("utf-8"), "utf-8")
     return made
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_blocks_have_the_right_types(folder: Path) -> None:
     files = [str(path) for path in folder.glob("*.py")]
-    assert len(files) >= 4
+    assert len(files) >= 6
     config = ["--config-file", "pyproject.toml", "--cache-dir", str(folder / ".cache")]
     done = subprocess.run(  # noqa: S603 - our own arguments.
         [sys.executable, "-m", "mypy", *config, *files],
