@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   type CrashableServer,
@@ -15,8 +16,7 @@ describe.skipIf(inject('redisUrl') === undefined || !canCrash('redis'))('over TL
 
   beforeAll(async () => {
     server = await startCrashable('redis');
-    const { Redis } = await import('ioredis');
-    const admin = new Redis(optionsOf(server.url));
+    const admin = new Redis({ ...optionsOf(server.url), replyMapping: 'legacy' });
     tls = await listenToTls((...words) => admin.call(...words));
     admin.disconnect();
   });

@@ -10,6 +10,7 @@ import {
 } from '../../../scripts/services/crashable-server.mjs';
 import { documentedUser } from '../../../scripts/services/redis-users.mjs';
 import { BullMqTransport } from '../src/index.js';
+import { RawWorkflows } from './raw-workflows.js';
 import {
   chargeHandler,
   freshPrefix,
@@ -118,6 +119,27 @@ describe.skipIf(inject('redisUrl') === undefined || !canCrash('redis'))('with us
     expect(await second.end(adopted)).toMatchObject({ output: { chargeId: 'ch-hold' } });
     await second.engine.stop();
     await worker.close(1_000);
+    expect(await refusals()).toEqual([]);
+  });
+
+  it('have turns of workflows, and their answers', async () => {
+    const prefix = freshPrefix();
+    const worker = await RawWorkflows.start(await userOf('worker', prefix, 'default'), prefix, [
+      'ship',
+    ]);
+    const app = await TestEngine.start({
+      connection: await userOf('engine', prefix, 'default'),
+      prefix,
+    });
+    await until(async () => {
+      const starting = app.engine.startRun('ship', null, { runId: 'ship-1' });
+      return starting.then(() => true).catch(() => false);
+    });
+    const turn = await worker.next('turn');
+    await worker.answer(turn, [], { end: { ok: true, payload: '"shipped"' } });
+    expect(await app.end('ship-1')).toMatchObject({ output: 'shipped' });
+    await worker.next('release');
+    await app.engine.stop();
     expect(await refusals()).toEqual([]);
   });
 

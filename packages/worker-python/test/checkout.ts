@@ -3,7 +3,7 @@ import { DurableStep, Workflow } from '@dudousxd/nestjs-durable';
 import { remoteStep, type StepContext, type WorkflowCtx } from '@dudousxd/nestjs-durable-core';
 import { z } from 'zod';
 
-export const chargeCard = remoteStep({
+const chargeCard = remoteStep({
   name: 'payments.charge-card',
   input: z.object({ orderId: z.string(), amountCents: z.number().int() }),
   output: z.object({ chargeId: z.string() }),
