@@ -7,8 +7,9 @@ import {
   type Transport,
   type TransportHost,
   type TransportSink,
+  type WorkflowCtx,
 } from '../src/index.js';
-import { startEngine, until } from './harness.js';
+import { createEngine, startEngine, until } from './harness.js';
 
 const charge = remoteStep({ name: 'charge', input: z.number(), output: z.number(), retries: 0 });
 
@@ -104,4 +105,76 @@ it('asks the handlers of a run to stop that is ended from outside', async () => 
   await engine.terminate(runId, 'enough');
   await until(() => transport.cancelled.length === 1);
   expect(transport.cancelled).toEqual([transport.dispatched[0]?.id]);
+});
+
+/** An engine that dies when it has committed a cancel of its run, and before its transport has been told. */
+async function dieOverCancel(store: InMemoryStateStore) {
+  const transport = new ScriptedTransport();
+  const engine = createEngine({
+    store,
+    transport,
+    worker: { maxPoll: 20, lease: 150, heartbeat: 50 },
+    workflows: { wf: (ctx) => ctx.remote(charge, 5) },
+  });
+  let isDead = false;
+  transport.cancel = async () => {
+    isDead = true;
+    engine.kill();
+  };
+  await engine.start();
+  const { runId } = await engine.startRun('wf', null);
+  await until(() => transport.dispatched.length === 1);
+  await engine.cancel(runId, 'the customer left');
+  await until(() => isDead);
+  return { runId, taskId: transport.dispatched[0]?.id };
+}
+
+it('asks again for the stop of what a cancel in history waits for', async () => {
+  const store = new InMemoryStateStore();
+  const { runId, taskId } = await dieOverCancel(store);
+  const transport = new ScriptedTransport();
+  const second = await startEngine({
+    store,
+    transport,
+    worker: { maxPoll: 20, lease: 150, heartbeat: 50 },
+    workflows: { wf: (ctx) => ctx.remote(charge, 5) },
+  });
+  await until(() => transport.cancelled.length > 0);
+  expect(transport.cancelled[0]).toBe(taskId);
+  const asked = transport.cancelled.length;
+  // Where nobody remembers what was cancelled, whoever begins the attempt later is asked, too.
+  const dispatched = transport.dispatched.length;
+  await until(() => transport.dispatched.length > dispatched);
+  await until(() => transport.cancelled.length > asked);
+  expect(new Set(transport.cancelled)).toEqual(new Set([taskId]));
+  await transport.reply();
+  expect(await second.waitForRun(runId, { timeout: '5s' })).toMatchObject({ status: 'completed' });
+});
+
+it('asks only for the stop of what the cancel reaches, not of clean-up', async () => {
+  const store = new InMemoryStateStore();
+  const workflows = {
+    wf: async (ctx: WorkflowCtx) => {
+      try {
+        return await ctx.waitForSignal('never');
+      } finally {
+        await ctx.remote(charge, 5);
+      }
+    },
+  };
+  const worker = { maxPoll: 20, lease: 150, heartbeat: 50 };
+  const before = new ScriptedTransport();
+  const first = createEngine({ store, transport: before, worker, workflows });
+  await first.start();
+  const { runId } = await first.startRun('wf', null);
+  await until(async () => (await first.getRun(runId)).status === 'suspended');
+  await first.cancel(runId);
+  await until(() => before.dispatched.length === 1);
+  first.kill();
+  const transport = new ScriptedTransport();
+  const second = await startEngine({ store, transport, worker, workflows });
+  await until(() => transport.dispatched.length === 1);
+  await transport.reply();
+  expect(await second.waitForRun(runId, { timeout: '5s' })).toMatchObject({ status: 'cancelled' });
+  expect(transport.cancelled).toEqual([]);
 });

@@ -54,6 +54,19 @@ export function restoreCancel(
   state.cancel = { reason, upto, graceUntil, cleanupUntil: graceUntil + state.env.cleanupGraceMs };
 }
 
+/**
+ * The remote attempts that a cancel which stands in history waits for: to be asked to stop again, as whoever recorded it
+ * may have died before he asked. Children need no second asking, their messages were part of that turn.
+ */
+export function tasksToStop(state: RunState): readonly string[] {
+  const { cancel } = state;
+  if (cancel === null) return [];
+  return [...state.waiting.values()].flatMap((waiting) => {
+    const isReached = waiting.operation.position < cancel.upto;
+    return isReached && waiting.is === 'remote' && waiting.taskId !== null ? [waiting.taskId] : [];
+  });
+}
+
 /** Rejects the next operation that the cancel reaches, if its time has come. */
 export function nextRejection(state: RunState, now: number): Delivery | null {
   const { cancel } = state;

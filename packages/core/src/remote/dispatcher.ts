@@ -44,6 +44,8 @@ const IDLE_PAUSE_MS = 1_000;
 const MAX_EXTEND_PAUSE_MS = 1_000;
 /** When what the transport could not take is tried again. */
 const REDISPATCH_MS = 2_000;
+/** How long a run that was cancelled is kept for the sake of asking its handlers to stop. */
+const ASK_MS = 5_000;
 /** Tasks that are remembered; what is forgotten costs time, not tasks. */
 const MAX_REMEMBERED = 10_000;
 const MAX_LIVENESS_MS = 5_000;
@@ -64,6 +66,8 @@ export class Dispatcher implements TransportSink {
   private readonly outstanding = new Map<string, string>();
   /** Tasks that nobody served when they were taken, with their steps. */
   private readonly unserved = new Map<string, string>();
+  /** Tasks whose handlers were asked to stop, with the reason: one that begins only then has to be asked again. */
+  private readonly stopping = new Map<string, string>();
   private hasIgnored = false;
   private pollTimer: TimerHandle | null = null;
   private extendTimer: TimerHandle | null = null;
@@ -123,25 +127,37 @@ export class Dispatcher implements TransportSink {
     void this.poll();
   }
 
-  cancel(taskIds: readonly string[], reason: string): void {
+  /**
+   * Asks handlers to stop, those that begin later too. Best effort: resolves when they were asked or that has failed,
+   * soon in any case; never rejects.
+   */
+  async cancel(taskIds: readonly string[], reason: string): Promise<void> {
+    for (const id of taskIds) remember(this.stopping, id, reason);
+    await this.ask(taskIds, reason);
+  }
+
+  private async ask(taskIds: readonly string[], reason: string): Promise<void> {
     const { transport, runtime } = this.options;
-    transport.cancel(taskIds, reason).catch((error: unknown) => {
+    try {
+      await within(runtime, ASK_MS, transport.cancel(taskIds, reason));
+    } catch (error) {
       runtime.logger.warn('Asking remote steps to stop failed; they end by themselves.', {
         taskIds,
         error,
       });
-    });
+    }
   }
 
   /** The run was ended from outside: its attempts that were dispatched here are asked to stop. */
   cancelRun(runId: string, reason: string): void {
     const ids = [...this.outstanding].flatMap(([id, owner]) => (owner === runId ? [id] : []));
-    if (ids.length > 0) this.cancel(ids, reason);
+    if (ids.length > 0) void this.cancel(ids, reason);
   }
 
   async result(result: TaskResult): Promise<void> {
     this.alive.delete(result.taskId);
     this.outstanding.delete(result.taskId);
+    this.stopping.delete(result.taskId);
     const { outcome, woken } = await this.results.submit(result);
     if (outcome === 'ignored') this.noteIgnored(result);
     this.options.onWoken(woken);
@@ -246,6 +262,8 @@ export class Dispatcher implements TransportSink {
       tasks.forEach(({ id, step }, index) => {
         if (outcomes[index] === 'unserved') remember(this.unserved, id, step);
         else this.unserved.delete(id);
+        const reason = this.stopping.get(id);
+        if (reason !== undefined) void this.ask([id], reason);
       });
     } catch (error) {
       await this.show(

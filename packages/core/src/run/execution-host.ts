@@ -56,6 +56,11 @@ export interface ExecutionHost {
   startTimer(at: number, onDue: () => void): () => void;
   /** Whether steps may start: not while the process shuts down, nor when its lease is over. */
   mayStartSteps(): boolean;
+  /**
+   * Asks the handlers of remote attempts to stop; harmless when it is done twice. Resolves when they were asked or that
+   * has failed, which is soon in any case; never rejects.
+   */
+  stopTasks(taskIds: readonly string[]): Promise<void>;
   onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void;
   onWoken(runIds: readonly string[]): void;
   onParked(execution: RunExecution): void;

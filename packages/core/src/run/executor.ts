@@ -373,6 +373,7 @@ export class Executor {
       reload: (run, done) => this.reload(run, done),
       startTimer: (at, onDue) => this.startTimerAt(at, onDue),
       mayStartSteps: () => this.mayStartSteps(),
+      stopTasks: (taskIds) => this.stopTasks(taskIds),
       onCommitted: (run, turn, draft) => this.onCommitted(run, turn, draft),
       onWoken: (runIds) => this.hint(runIds),
       onParked: (execution) => {
@@ -405,13 +406,14 @@ export class Executor {
   }
 
   private onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void {
-    const dispatcher = this.options.dispatcher();
-    if (draft.tasks.length > 0) dispatcher?.kick();
-    if (draft.cancelledTasks.length > 0)
-      dispatcher?.cancel(draft.cancelledTasks, 'the run no longer needs it');
+    if (draft.tasks.length > 0) this.options.dispatcher()?.kick();
     this.hint(turn.children.map(({ id }) => id));
     this.probation.release(run.id);
     this.options.onCommitted(run, turn);
+  }
+
+  private async stopTasks(taskIds: readonly string[]): Promise<void> {
+    await this.options.dispatcher()?.cancel(taskIds, 'the run no longer needs it');
   }
 
   private reload(

@@ -8,12 +8,14 @@
  *   coroutine is dropped.
  * - **T3** Local steps start from the acknowledgement of the turn that holds their cause. A turn that would write nothing
  *   has a durable cause already.
+ * - A run that was cancelled is not let go before the handlers of its remote attempts were asked to stop: if this process
+ *   dies until then, the next owner asks them.
  * - **T7** One window at a time: an outcome is delivered when the window before it has shut.
  *
  * Life: `replaying → live ⇄ parked → closed`. Parked = suspended in the store, kept here as a cache (semantics.md, 2).
  */
 import { nextChildResult } from '../decide/arrivals.js';
-import { nextRejection, type RecordedCancel, takeCancel } from '../decide/cancel.js';
+import { nextRejection, type RecordedCancel, takeCancel, tasksToStop } from '../decide/cancel.js';
 import { cancelledBeforeStart, decideChange } from '../decide/change.js';
 import { nextDue, nextWakeAt } from '../decide/due.js';
 import { restoreFacts, restoreOperation } from '../decide/restore.js';
@@ -54,6 +56,8 @@ export class RunExecution {
   private readonly unrecorded = new Map<number, EndedAttempt>();
   private readonly local: LocalAttempts;
   private readonly intake: Intake;
+  /** Requests to handlers to stop that are on their way. */
+  private asking = 0;
   private delivering = false;
   private committing = false;
   /** Why the run is being blocked, from the moment that is known. */
@@ -223,6 +227,7 @@ export class RunExecution {
         restoreOperation(this.state, operation, events.get(operation.position) ?? []),
       );
     }
+    this.askToStop(tasksToStop(this.state));
     this.takeAll(asked);
     this.local.rejoin(this.state);
     const { held } = this;
@@ -340,7 +345,8 @@ export class RunExecution {
   private commit(): void {
     if (this.committing || this.phase !== 'live' || this.blockedBy !== null) return;
     const { end } = this.code;
-    const change = decideChange(this.state, end, this.timeReached, !this.intake.isBusy);
+    const mayBeSuspended = !this.intake.isBusy && !this.hasToAsk;
+    const change = decideChange(this.state, end, this.timeReached, mayBeSuspended);
     if (change === null && this.state.draft.isEmpty) {
       this.startEffects(this.state.takeDraft());
       this.armTimer();
@@ -348,6 +354,21 @@ export class RunExecution {
     }
     const draft = this.state.takeDraft();
     this.send(draft, change);
+  }
+
+  /** Whether handlers that a cancel of the run waits for are still to be asked to stop. */
+  private get hasToAsk(): boolean {
+    const { cancel, draft } = this.state;
+    return cancel !== null && (this.asking > 0 || draft.cancelledTasks.length > 0);
+  }
+
+  private askToStop(taskIds: readonly string[]): void {
+    if (taskIds.length === 0) return;
+    this.asking += 1;
+    void this.host.stopTasks(taskIds).then(() => {
+      this.asking -= 1;
+      this.pump();
+    });
   }
 
   private send(draft: TurnDraft, change: RunChange | null): void {
@@ -396,6 +417,7 @@ export class RunExecution {
   private committed(turn: Turn, draft: TurnDraft, result: CommitEnd): void {
     this.forget(turn);
     this.host.onCommitted(this.run, turn, draft);
+    this.askToStop(draft.cancelledTasks);
     this.host.onWoken(result.woken);
     this.stopAttempts(draft);
     if (this.blockedBy !== null && turn.change?.to !== 'blocked') {
