@@ -35,6 +35,11 @@ export interface WorkerOptions {
   readonly cleanupGrace?: Duration;
   /** Crashes without progress after which a run is `blocked`. @default 10 */
   readonly maxCrashes?: number;
+  /**
+   * How often the process of one attempt of a remote step may die in the middle, before the attempt fails with a
+   * `RemoteCrashError`. @default 10
+   */
+  readonly maxRemoteCrashes?: number;
 }
 
 export interface EngineOptions {
@@ -120,6 +125,15 @@ export interface SignalResult {
   readonly accepted: boolean;
 }
 
+/** One thing that a suspended run waits for. */
+export interface RunWait extends WaitingFor {
+  /**
+   * Of kind `remote`: nobody serves the step, or nobody can hand it over, since this time in epoch milliseconds. Absent
+   * while somebody does.
+   */
+  readonly unservedSince?: number;
+}
+
 /** A run as shown to users: payloads decoded, times as dates. */
 export interface RunView {
   readonly runId: string;
@@ -135,11 +149,16 @@ export interface RunView {
   readonly createdAt: Date;
   readonly startedAt?: Date;
   readonly finishedAt?: Date;
-  readonly waitingFor: readonly WaitingFor[];
+  readonly waitingFor: readonly RunWait[];
   /** Why it is blocked, cancelled or `unclaimable`. */
   readonly reason?: string;
   /** No live worker serves this workflow and version. */
   readonly unclaimable: boolean;
+  /**
+   * With `unclaimable`: when the last process that served it went, as long as that is remembered (a day); else when the
+   * run was created.
+   */
+  readonly unclaimableSince?: Date;
   readonly branch: number;
 }
 

@@ -375,7 +375,8 @@ export class DurableEngine implements DurableClient {
 
   private transportHost(): TransportHost {
     const { codec, runtime, namespace, worker } = this.settings;
-    return { codec, runtime, namespace, livenessMs: livenessFor(worker?.leaseMs ?? 0) };
+    const crashes = worker === null ? {} : { maxCrashes: worker.maxRemoteCrashes };
+    return { codec, runtime, namespace, livenessMs: livenessFor(worker?.leaseMs ?? 0), ...crashes };
   }
 
   private createDispatcher(): Dispatcher | null {
@@ -392,6 +393,7 @@ export class DurableEngine implements DurableClient {
       worker: () => executor.lease.worker,
       served: () => this.registry.contractSteps().flatMap(({ contract }) => contract?.name ?? []),
       visibilityMs: worker.leaseMs,
+      maxCrashes: worker.maxRemoteCrashes,
       onWoken: (runIds) => executor.hint(runIds),
       onWorkflows: (served) => executor.elsewhereChanged(served),
       onCall: (call) => answerCall(call, this, this.settings.codec),

@@ -16,6 +16,7 @@ export type {
   RunResult,
   RunSummary,
   RunView,
+  RunWait,
   SignalOptions,
   SignalResult,
   StartOptions,
@@ -38,6 +39,7 @@ export {
   LeaseLostError,
   NotStartedError,
   PayloadTooLargeError,
+  RemoteCrashError,
   RetryableError,
   type RetryableErrorOptions,
   RunBlockedError,
@@ -103,7 +105,7 @@ export { consoleLogger, createSystemRuntime } from './runtime/system.js';
 export { childConflictOutcome, isSameChild } from './store/child-conflict.js';
 export { InMemoryStateStore, type InMemoryStateStoreOptions } from './store/in-memory/index.js';
 export { crashLoopReason, parentEndedReason } from './store/reasons.js';
-export { DEAD_WORKER_RETENTION_MS } from './store/retention.js';
+export { DEAD_WORKER_RETENTION_MS, UNTAKEN_MS } from './store/retention.js';
 export type { SettingFinding } from './store/setting-finding.js';
 export {
   matchSignals,
@@ -134,6 +136,7 @@ export type {
   StateStore,
   StoreCapabilities,
   SweepResult,
+  TakenTask,
   TakeOverRequest,
   TakeOverResult,
   TakeTasksRequest,
@@ -144,6 +147,7 @@ export type {
   TransactionOutcome,
   TransactionRequest,
   Turn,
+  UnservedTask,
   VerbOutcome,
   WaitRegistration,
   WaitWithdrawal,

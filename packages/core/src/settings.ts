@@ -21,6 +21,7 @@ export interface WorkerSettings {
   readonly cancelGraceMs: number;
   readonly cleanupGraceMs: number;
   readonly maxCrashes: number;
+  readonly maxRemoteCrashes: number;
 }
 
 /** Everything an engine was told, checked once. */
@@ -87,6 +88,7 @@ function resolveWorker(worker: WorkerOptions): WorkerSettings {
     cancelGraceMs: duration(worker.cancelGrace, 30_000, 'worker.cancelGrace'),
     cleanupGraceMs: duration(worker.cleanupGrace, 300_000, 'worker.cleanupGrace'),
     maxCrashes: count(worker.maxCrashes, 10, 1, 'worker.maxCrashes'),
+    maxRemoteCrashes: count(worker.maxRemoteCrashes, 10, 1, 'worker.maxRemoteCrashes'),
   };
 }
 

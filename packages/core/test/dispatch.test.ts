@@ -10,6 +10,7 @@ import {
   type WorkflowCtx,
 } from '../src/index.js';
 import { createEngine, startEngine, until } from './harness.js';
+import { wrapStore } from './support/wrap-store.js';
 
 const charge = remoteStep({ name: 'charge', input: z.number(), output: z.number(), retries: 0 });
 
@@ -177,4 +178,76 @@ it('asks only for the stop of what the cancel reaches, not of clean-up', async (
   await transport.reply();
   expect(await second.waitForRun(runId, { timeout: '5s' })).toMatchObject({ status: 'cancelled' });
   expect(transport.cancelled).toEqual([]);
+});
+
+it('shows what nobody serves, in every process, until somebody does', async () => {
+  const base = new InMemoryStateStore();
+  let looks = 0;
+  const watched = wrapStore(base, {
+    listUnserved: (runIds) => {
+      looks += 1;
+      return base.listUnserved(runIds);
+    },
+  });
+  const transport = new ScriptedTransport();
+  transport.answer = 'unserved';
+  const engine = await startEngine({
+    store: base,
+    transport,
+    worker: { maxPoll: 20, lease: '10m' },
+    workflows: {
+      wf: (ctx) => Promise.all([ctx.remote(charge, 5), ctx.sleep('1 day')]),
+      other: (ctx) => ctx.sleep('1 day'),
+    },
+  });
+  const reader = await startEngine({ store: watched, worker: false, workflows: {} });
+  const before = Date.now();
+  const starts = await Promise.all([1, 2, 3].map(() => engine.startRun('wf', null)));
+  const { runId: sleeper } = await engine.startRun('other', null);
+  const { runId } = starts[0] ?? { runId: '' };
+  const waits = async () => (await reader.getRun(runId)).waitingFor;
+  await until(async () => (await waits()).some((wait) => wait.unservedSince !== undefined));
+  const [remote, sleep] = await waits();
+  expect(remote).toMatchObject({ kind: 'remote', name: 'charge' });
+  expect(remote?.unservedSince).toBeGreaterThanOrEqual(before);
+  expect(remote?.unservedSince).toBeLessThanOrEqual(Date.now());
+  expect(sleep).not.toHaveProperty('unservedSince');
+  await until(() => transport.dispatched.length === 3);
+  const unserved = async () => {
+    const { runs } = await reader.listRuns();
+    return runs.flatMap(({ waitingFor }) => waitingFor.filter((wait) => wait.unservedSince));
+  };
+  await until(async () => (await unserved()).length === 3);
+  looks = 0;
+  await reader.listRuns();
+  expect(looks).toBe(1);
+  await reader.getRun(sleeper);
+  expect(looks).toBe(1);
+  // Asked again, they are as unserved as before.
+  const first = await unserved();
+  transport.sink?.served?.(['charge']);
+  await until(() => transport.dispatched.length === 6);
+  expect(await unserved()).toEqual(first);
+  transport.answer = 'dispatched';
+  transport.sink?.served?.(['charge']);
+  await until(async () => (await unserved()).length === 0);
+  expect((await waits())[0]).toMatchObject({ kind: 'remote', name: 'charge' });
+});
+
+it('counts no crash for what waits in a queue, or that nobody serves', async () => {
+  const transport = new ScriptedTransport();
+  const engine = await startEngine({
+    store: new InMemoryStateStore(),
+    transport,
+    worker: { maxPoll: 20, lease: 60, heartbeat: 20, maxRemoteCrashes: 1 },
+    workflows: { wf: (ctx) => ctx.remote(charge, 5) },
+  });
+  expect(transport.host?.maxCrashes).toBe(1);
+  const { runId } = await engine.startRun('wf', null);
+  await until(() => transport.dispatched.length >= 3);
+  transport.answer = 'unserved';
+  const dispatched = transport.dispatched.length;
+  await until(() => transport.dispatched.length >= dispatched + 3);
+  await transport.reply();
+  expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 7 });
 });

@@ -63,8 +63,8 @@ const secondOutcome =
   "select run_id, branch, 99, 'completed', kind, position, name, cause, attempt, recorded_at, worker " +
   "from durable_history where run_id = 'done' and type = 'completed'";
 const secondTask =
-  'insert into durable_tasks (id, namespace, run_id, branch, position, attempt, step, token, idempotency_key, priority, visible_at, input) ' +
-  "select 'again', namespace, run_id, branch, position, 2, step, token, idempotency_key, priority, visible_at, input " +
+  'insert into durable_tasks (id, namespace, run_id, branch, position, attempt, step, token, idempotency_key, priority, visible_at, takes, input) ' +
+  "select 'again', namespace, run_id, branch, position, 2, step, token, idempotency_key, priority, visible_at, takes, input " +
   "from durable_tasks where run_id = 'remote'";
 const strayTask = secondTask.replace("'again', namespace, run_id", "'again', namespace, 'done'");
 const payload =

@@ -22,7 +22,7 @@ const DUE =
   'order by q.wake_at, q.run_id limit ?';
 const TASKS =
   't.id, t.namespace, t.run_id, t.branch, t.position, t.attempt, t.step, t.token, t.idempotency_key, ' +
-  't.timeout_ms, t.heartbeat_timeout_ms, t.priority, t.progress, t.input';
+  't.timeout_ms, t.heartbeat_timeout_ms, t.priority, t.takes, t.unserved_since, t.progress, t.input';
 const TASK_ORDER = 'order by t.priority desc, t.visible_at, t.id';
 
 type Text = readonly [Statement, { readonly mysql: string; readonly mariadb: string }];

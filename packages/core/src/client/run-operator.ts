@@ -20,7 +20,14 @@ import type { Settings } from '../settings.js';
 import type { DeliverResult, RunFilter, StateStore, VerbOutcome } from '../store/state-store.js';
 import { type Duration, parseDuration } from '../workflow/duration.js';
 import { retryRun } from './retry-run.js';
-import { toEntry, toSummary, toView } from './views.js';
+import {
+  isUnclaimable,
+  type Serving,
+  toEntry,
+  toSummary,
+  toView,
+  waitsForRemote,
+} from './views.js';
 
 export interface RunOperatorOptions {
   readonly store: StateStore;
@@ -46,7 +53,7 @@ export class RunOperator {
 
   async get(runId: string): Promise<RunView> {
     const run = await this.require(runId);
-    return toView(run, await this.served(), this.options.settings.codec);
+    return toView(run, await this.servingFor([run]), this.options.settings.codec);
   }
 
   async list(filter: ListFilter = {}, cursor: string | null = null): Promise<RunList> {
@@ -59,8 +66,8 @@ export class RunOperator {
       ...(statuses === undefined ? {} : { status: statuses }),
     };
     const page = await store.listRuns(asked, requireLimit(limit), cursor);
-    const served = await this.served();
-    return { runs: page.runs.map((run) => toSummary(run, served)), cursor: page.cursor };
+    const serving = await this.servingFor(page.runs);
+    return { runs: page.runs.map((run) => toSummary(run, serving)), cursor: page.cursor };
   }
 
   async history(runId: string, branch?: number): Promise<readonly HistoryEntry[]> {
@@ -211,9 +218,18 @@ export class RunOperator {
     throw new RunStateError({ runId: run.id, status: run.status, action, allowed });
   }
 
-  private async served(): Promise<ReadonlySet<string>> {
+  /** Looks for all the runs at once, and only for what they need. */
+  private async servingFor(runs: readonly RunRecord[]): Promise<Serving> {
     const { store, settings } = this.options;
-    return new Set(await store.listServed(settings.namespace));
+    const remote = runs.filter(waitsForRemote).map(({ id }) => id);
+    const [live, unserved] = await Promise.all([
+      store.listServed(settings.namespace),
+      remote.length === 0 ? [] : store.listUnserved(remote),
+    ]);
+    const served = new Set(live);
+    const isNeeded = runs.some((run) => isUnclaimable(run, served));
+    const lastServed = isNeeded ? await store.lastServed(settings.namespace) : new Map();
+    return { served, lastServed, unserved };
   }
 }
 

@@ -176,6 +176,12 @@ describe('the error tree', () => {
       /5 ms/,
     ],
     [
+      new errors.RemoteCrashError({ step: 's', attempt: 2, crashes: 10 }),
+      'REMOTE_CRASH',
+      undefined,
+      /2.*"s".*10 times/,
+    ],
+    [
       new errors.SignalTimeoutError({ token: 't', timeoutMs: 5 }),
       'SIGNAL_TIMEOUT',
       undefined,

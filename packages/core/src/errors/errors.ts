@@ -7,7 +7,8 @@
  *     │                     SchemaValidationError
  *     ├─ runs               RunNotFoundError, RunConflictError, RunIdBusyError, RunStateError, RunFailedError,
  *     │                     RunCancelledError, RunBlockedError, RunTimeoutError, CancelledError, ChildFailedError
- *     ├─ time               StepTimeoutError, HeartbeatTimeoutError, SignalTimeoutError, WaitTimeoutError
+ *     ├─ time               StepTimeoutError, HeartbeatTimeoutError, RemoteCrashError, SignalTimeoutError,
+ *     │                     WaitTimeoutError
  *     └─ engine             UnknownWorkflowError, DuplicateRegistrationError, LeaseLostError, DeterminismError,
  *                           ForeignAwaitError, BrokenWorkflowError, SchemaTooNewError, TransactionsUnsupportedError, ShutdownError, NotStartedError
  */
@@ -65,6 +66,8 @@ export {
 } from './thrown-errors.js';
 export {
   HeartbeatTimeoutError,
+  type RemoteCrash,
+  RemoteCrashError,
   SignalTimeoutError,
   type StepTimeout,
   StepTimeoutError,
@@ -112,6 +115,7 @@ export const durableErrorClasses: readonly AnyErrorClass[] = [
   thrown.FatalError,
   thrown.RetryableError,
   timeout.HeartbeatTimeoutError,
+  timeout.RemoteCrashError,
   timeout.SignalTimeoutError,
   timeout.StepTimeoutError,
   timeout.WaitTimeoutError,

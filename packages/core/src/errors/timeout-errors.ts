@@ -37,6 +37,31 @@ export class HeartbeatTimeoutError extends DurableError<StepTimeout> {
   }
 }
 
+/** Which attempt lost its process once more. */
+export type RemoteCrash = {
+  readonly step: string;
+  readonly attempt: number;
+  readonly crashes: number;
+};
+
+/**
+ * The process of a remote attempt has died, or stood still for too long, as often as `maxRemoteCrashes` allows, and no
+ * result came. The attempt has failed; it is retried as its policy says.
+ */
+export class RemoteCrashError extends DurableError<RemoteCrash> {
+  static {
+    brandErrorClass(this, 'RemoteCrashError');
+  }
+
+  constructor(crash: RemoteCrash) {
+    const { step, attempt, crashes } = crash;
+    super(
+      `Attempt ${attempt} of remote step "${step}" was begun ${crashes} times, and each time its process died or stood still before there was a result. Find out what kills it.`,
+      { code: 'REMOTE_CRASH', fields: { ...crash } },
+    );
+  }
+}
+
 /** `ctx.waitForSignal` saw no payload before its deadline. A payload stored later stays for the next wait. */
 export class SignalTimeoutError extends DurableError<{
   readonly token: string;

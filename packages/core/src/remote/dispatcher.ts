@@ -5,15 +5,19 @@
  *     dispatched again by whichever process takes it (trap B21).
  * D2. A result is in the database, or known to be useless, before the transport is told that it was taken.
  * D3. A task that nobody serves waits in the outbox. Who is told of a new worker makes its tasks visible at once; without
- *     that they become visible by themselves.
+ *     that they become visible by themselves. Since when is remembered with the task, for whoever looks at the run.
+ * D4. Within a process, who takes a task begins it. One that was taken more often than processes may die over it is not
+ *     begun again: its attempt has failed. Over a network, tasks are taken again while they wait, and the transport counts.
  */
 
 import type { DatabaseClock } from '../claim/database-clock.js';
 import { Batcher } from '../commit/batcher.js';
+import { RemoteCrashError } from '../errors/errors.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
-import type { DeliverResult, RemoteTask, StateStore, TaskResult } from '../store/state-store.js';
+import type { DeliverResult, StateStore, TakenTask, TaskResult } from '../store/state-store.js';
 import type { ClientCall, ServedWorkflow } from '../transport/remote-workflows.js';
 import type {
+  DispatchOutcome,
   TaskHeartbeat,
   Transport,
   TransportHost,
@@ -32,6 +36,8 @@ export interface DispatcherOptions {
   /** Remote steps whose handlers live in this process. */
   readonly served: () => readonly string[];
   readonly visibilityMs: number;
+  /** How often a task may be taken within a process without a result. */
+  readonly maxCrashes: number;
   readonly onWoken: (runIds: readonly string[]) => void;
   /** Other processes have the code of these workflows now, and of no others. */
   readonly onWorkflows: (served: readonly ServedWorkflow[]) => void;
@@ -108,7 +114,7 @@ export class Dispatcher implements TransportSink {
     // What other processes were given goes on there.
     const outstanding = transport.reach === 'process' ? [...this.outstanding.keys()] : [];
     this.kill();
-    if (outstanding.length > 0) await store.extendTasks(outstanding, 0);
+    if (outstanding.length > 0) await store.returnTasks(outstanding, 0);
   }
 
   kill(): void {
@@ -192,7 +198,7 @@ export class Dispatcher implements TransportSink {
   private async show(taskIds: readonly string[], afterMs: number): Promise<void> {
     const { store, runtime } = this.options;
     try {
-      await store.extendTasks(taskIds, afterMs);
+      await store.returnTasks(taskIds, afterMs);
       if (afterMs === 0) this.kick();
     } catch (error) {
       runtime.logger.warn('Remote steps that were not dispatched wait for their visibility.', {
@@ -255,22 +261,67 @@ export class Dispatcher implements TransportSink {
     return Math.min(IDLE_PAUSE_MS, Math.max(MIN_PAUSE_MS, nextVisibleAt - clock.now()));
   }
 
-  private async dispatch(tasks: readonly RemoteTask[]): Promise<void> {
+  private async dispatch(taken: readonly TakenTask[]): Promise<void> {
+    const { transport, visibilityMs, maxCrashes } = this.options;
+    const isPoison = ({ takes }: TakenTask) => transport.reach === 'process' && takes > maxCrashes;
+    for (const task of taken) if (isPoison(task)) void this.fail(task);
+    const tasks = taken.filter((task) => !isPoison(task));
+    if (tasks.length === 0) return;
     for (const { id, runId } of tasks) remember(this.outstanding, id, runId);
     try {
-      const outcomes = await this.options.transport.dispatch(tasks);
-      tasks.forEach(({ id, step }, index) => {
-        if (outcomes[index] === 'unserved') remember(this.unserved, id, step);
-        else this.unserved.delete(id);
-        const reason = this.stopping.get(id);
-        if (reason !== undefined) void this.ask([id], reason);
-      });
+      const outcomes = await transport.dispatch(tasks);
+      await this.dispatched(tasks, outcomes);
     } catch (error) {
       await this.show(
         tasks.map(({ id }) => id),
-        Math.min(REDISPATCH_MS, this.options.visibilityMs),
+        Math.min(REDISPATCH_MS, visibilityMs),
       );
       throw error;
+    }
+  }
+
+  private async dispatched(
+    tasks: readonly TakenTask[],
+    outcomes: readonly DispatchOutcome[],
+  ): Promise<void> {
+    const served: string[] = [];
+    const unserved: string[] = [];
+    tasks.forEach(({ id, step, isUnserved }, index) => {
+      const isServed = outcomes[index] !== 'unserved';
+      if (isServed) this.unserved.delete(id);
+      else remember(this.unserved, id, step);
+      if (isServed === isUnserved) (isServed ? served : unserved).push(id);
+      const reason = this.stopping.get(id);
+      if (reason !== undefined) void this.ask([id], reason);
+    });
+    await this.noteServed(served, unserved);
+  }
+
+  /** Remembers what has changed about who serves them. Nothing depends on it but what people are shown. */
+  private async noteServed(served: readonly string[], unserved: readonly string[]): Promise<void> {
+    const { store, transport, visibilityMs, runtime } = this.options;
+    try {
+      if (served.length > 0) await store.extendTasks(served, visibilityMs);
+      // Within a process only what is served is taken: what is not shows by its not being taken.
+      if (unserved.length > 0 && transport.reach === 'network') await store.markUnserved(unserved);
+    } catch (error) {
+      runtime.logger.warn('Which remote steps nobody serves was not recorded.', { error });
+    }
+  }
+
+  private async fail({ id: taskId, token, step, attempt, takes }: TakenTask): Promise<void> {
+    const { host, runtime, worker } = this.options;
+    const error = new RemoteCrashError({ step, attempt, crashes: takes - 1 });
+    runtime.logger.error(error.message, { taskId });
+    const payload = host.codec.encodeError(error);
+    const result = { attempt, ok: false, payload, worker: worker(), startedAt: null };
+    try {
+      await this.result({ taskId, token, result });
+    } catch (failure) {
+      runtime.logger.warn('A failed attempt was not recorded; the next take of it tries again.', {
+        taskId,
+        error: failure,
+      });
     }
   }
 

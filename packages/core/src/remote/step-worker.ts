@@ -71,7 +71,23 @@ export class StepWorker {
    * @param livenessMs how often the engine wants a sign of life; the host's pace if it is left out
    */
   run(task: RemoteTask, sink: TransportSink, livenessMs?: number): Promise<AttemptEnd> | undefined {
-    const handler = this.#handlers.get(task.step);
+    return this.#run(this.#handlers.get(task.step), task, sink, livenessMs);
+  }
+
+  /** As `run`, but the step's handler is not called: the attempt has failed with this error. */
+  refuse(task: RemoteTask, sink: TransportSink, error: Error): Promise<AttemptEnd> | undefined {
+    const invoke = async () => {
+      throw error;
+    };
+    return this.#run({ name: task.step, invoke }, task, sink);
+  }
+
+  #run(
+    handler: StepHandler | undefined,
+    task: RemoteTask,
+    sink: TransportSink,
+    livenessMs?: number,
+  ): Promise<AttemptEnd> | undefined {
     if (handler === undefined || this.#phase !== 'open') return undefined;
     const running = this.#running.get(task.token);
     if (running !== undefined) return running.over;

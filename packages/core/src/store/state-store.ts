@@ -203,8 +203,24 @@ export interface TakeTasksRequest {
   readonly steps: readonly string[] | null;
 }
 
+/** A task in the hands of a taker. */
+export interface TakenTask extends RemoteTask {
+  /** How often it was taken, this time included; what `returnTasks` gave back is not counted. */
+  readonly takes: number;
+  /** Whether nobody served it when it was taken before. */
+  readonly isUnserved: boolean;
+}
+
+/** A task whose step nobody serves. */
+export interface UnservedTask {
+  readonly runId: string;
+  readonly position: number;
+  /** Database time at which that was first found. */
+  readonly since: number;
+}
+
 export interface TakeTasksResult {
-  readonly tasks: readonly RemoteTask[];
+  readonly tasks: readonly TakenTask[];
   /** Database time at which the next task becomes visible; null if there is none. */
   readonly nextVisibleAt: number | null;
 }
@@ -378,10 +394,20 @@ export interface StateStore {
   sweepOutbox(limit: number): Promise<SweepResult>;
 
   takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult>;
-  /** Keeps tasks invisible for longer, as their workers are alive. Unknown ids are ignored. */
+  /** Keeps tasks invisible for longer, as somebody has them: they are not unserved. Unknown ids are ignored. */
   extendTasks(taskIds: readonly string[], visibilityMs: number): Promise<void>;
+  /** Gives back tasks that were taken in vain, visible after a time: the take is not counted. Unknown ids are ignored. */
+  returnTasks(taskIds: readonly string[], afterMs: number): Promise<void>;
+  /** Remembers that nobody serves these tasks: since now, or since it was first said. Unknown ids are ignored. */
+  markUnserved(taskIds: readonly string[]): Promise<void>;
   /** Puts results into the inboxes of their runs; `ignored` for an unknown task, attempt or token. */
   completeTasks(results: readonly TaskResult[]): Promise<readonly DeliverResult[]>;
+
+  /**
+   * Tasks of these runs that nobody serves: those marked so, and those that have been visible for longer than `UNTAKEN_MS`,
+   * as nobody takes them.
+   */
+  listUnserved(runIds: readonly string[]): Promise<readonly UnservedTask[]>;
 
   getRun(runId: string): Promise<RunRecord | undefined>;
   listRuns(filter: RunFilter, limit: number, cursor: string | null): Promise<RunPage>;
@@ -393,6 +419,11 @@ export interface StateStore {
   ): Promise<readonly (SignalMessage & { readonly acceptedAt: number })[]>;
   /** `workflow@version` pairs that live workers announce. */
   listServed(namespace: string): Promise<readonly string[]>;
+  /**
+   * Pairs that workers announced which are gone, with the database time at which the last of them went; not those that
+   * live workers announce. As long as dead workers are remembered.
+   */
+  lastServed(namespace: string): Promise<ReadonlyMap<string, number>>;
   /** Whether any worker has ever announced this workflow, dead ones included. */
   isKnownWorkflow(namespace: string, workflow: string): Promise<boolean>;
 

@@ -31,6 +31,11 @@ export interface TransportHost {
   readonly namespace?: string;
   /** How often a running attempt gives a sign of life by itself, in milliseconds. @default 5000 */
   readonly livenessMs?: number;
+  /**
+   * An engine's: how often the process of an attempt may die in the middle. A transport that learns that it was more often
+   * answers with a `RemoteCrashError`; of a transport within the process the engine knows. @default without end
+   */
+  readonly maxCrashes?: number;
 }
 
 /** The engine's end of a transport. */

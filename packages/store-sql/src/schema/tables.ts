@@ -196,6 +196,10 @@ const tasks: Table = {
     heartbeat_timeout_ms: 'integer?',
     priority: 'integer',
     visible_at: 'integer',
+    // How often it was taken and not given back.
+    takes: 'integer',
+    // When it was first found that nobody serves it.
+    unserved_since: 'integer?',
     progress: 'text?',
     input: 'text',
   },

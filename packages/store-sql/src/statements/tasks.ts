@@ -1,5 +1,5 @@
 /** Statements on `durable_tasks`, the outbox of remote attempts. */
-import { insert, query, remove, update } from '../sql/statement.js';
+import { insert, lookup, query, remove, update } from '../sql/statement.js';
 
 export interface TaskRow {
   readonly id: string;
@@ -14,6 +14,8 @@ export interface TaskRow {
   readonly timeout_ms: number | null;
   readonly heartbeat_timeout_ms: number | null;
   readonly priority: number;
+  readonly takes: number;
+  readonly unserved_since: number | null;
   readonly progress: string | null;
   readonly input: string;
 }
@@ -31,6 +33,8 @@ const COLUMNS = [
   'timeout_ms',
   'heartbeat_timeout_ms',
   'priority',
+  'takes',
+  'unserved_since',
   'progress',
   'input',
 ];
@@ -38,7 +42,7 @@ const COLUMNS = [
 /** The parameters are made by `taskParams`. */
 export const INSERT_TASK = insert('insertTask', {
   table: 'durable_tasks',
-  columns: [...COLUMNS, 'visible_at'],
+  columns: [...COLUMNS.filter((column) => column !== 'unserved_since'), 'visible_at'],
   onConflict: 'ignore',
 });
 
@@ -76,11 +80,39 @@ export const nextVisible = (
   );
 
 /** `[visible at, id]` */
-export const HIDE_TASK = update('hideTask', {
+export const TAKE_TASK = update('takeTask', {
   table: 'durable_tasks',
-  set: 'visible_at = ?',
+  set: 'visible_at = ?, takes = takes + 1',
   where: 'id = ?',
 });
+
+/** `[visible at, id]` */
+export const EXTEND_TASK = update('extendTask', {
+  table: 'durable_tasks',
+  set: 'visible_at = ?, unserved_since = null',
+  where: 'id = ?',
+});
+
+/** `[visible at, id]` */
+export const RETURN_TASK = update('returnTask', {
+  table: 'durable_tasks',
+  set: 'visible_at = ?, takes = case when takes > 0 then takes - 1 else 0 end',
+  where: 'id = ?',
+});
+
+/** `[now, id]` */
+export const MARK_UNSERVED = update('markUnserved', {
+  table: 'durable_tasks',
+  set: 'unserved_since = coalesce(unserved_since, ?)',
+  where: 'id = ?',
+});
+
+/** `[run id, untaken since]`. What nobody serves, of the tasks of a run. */
+export const UNSERVED_TASKS = lookup<{ readonly position: number; readonly since: number }>(
+  'unservedTasks',
+  'select t.position, coalesce(t.unserved_since, t.visible_at) as since from durable_tasks t ' +
+    'where t.run_id = ? and (t.unserved_since is not null or t.visible_at <= ?)',
+);
 
 /** `[id]` */
 export const DELETE_TASK = remove('deleteTask', { table: 'durable_tasks', where: 'id = ?' });

@@ -60,6 +60,13 @@ export const SERVED_BY_LIVE = query<{ readonly serves: string }>(
   'select serves from durable_workers where namespace = ? and dead_at is null and lease_until >= ?',
 );
 
+/** `[namespace]`. What is on record of all workers, the dead included. */
+export const SERVED_BY_ANY = query<{
+  readonly serves: string;
+  readonly lease_until: number;
+  readonly dead_at: number | null;
+}>('servedByAny', 'select serves, lease_until, dead_at from durable_workers where namespace = ?');
+
 /** `[dead before, limit]`. Workers that have been dead for long and own nothing. */
 export const FORGOTTEN_WORKERS = query<{ readonly id: string }>(
   'forgottenWorkers',

@@ -14,7 +14,7 @@ import { databaseTime, first, firstOfEach, rows, rowsOfEach, type Script } from 
 import { type Params, query, type SqlValue } from '../sql/statement.js';
 import { READ_HISTORY } from '../statements/history.js';
 import { GET_HEAD, GET_RUN, RUN_COLUMNS, type RunRow } from '../statements/runs.js';
-import { GET_WORKFLOW, SERVED_BY_LIVE } from '../statements/workers.js';
+import { GET_WORKFLOW, SERVED_BY_ANY, SERVED_BY_LIVE } from '../statements/workers.js';
 import { receiveAll } from './receive.js';
 import { toHistoryEvent, toRunRecord } from './rows.js';
 import { begin } from './transition.js';
@@ -57,6 +57,23 @@ export function* listServed(namespace: string): Script<readonly string[]> {
   const workers = yield* rows(SERVED_BY_LIVE, [namespace, now]);
   const served = workers.flatMap(({ serves }) => JSON.parse(serves) as readonly string[]);
   return [...new Set(served)].sort();
+}
+
+/** What workers announced that are gone, and no live one, with the time at which the last of them went. */
+export function* lastServed(namespace: string): Script<ReadonlyMap<string, number>> {
+  const now = yield* databaseTime();
+  const live = new Set<string>();
+  const last = new Map<string, number>();
+  for (const { serves, lease_until, dead_at } of yield* rows(SERVED_BY_ANY, [namespace])) {
+    const isLive = dead_at === null && lease_until >= now;
+    const goneAt = Math.min(dead_at ?? lease_until, lease_until);
+    for (const queue of JSON.parse(serves) as readonly string[]) {
+      if (isLive) live.add(queue);
+      else last.set(queue, Math.max(goneAt, last.get(queue) ?? 0));
+    }
+  }
+  for (const queue of live) last.delete(queue);
+  return last;
 }
 
 export function* isKnownWorkflow(namespace: string, workflow: string): Script<boolean> {

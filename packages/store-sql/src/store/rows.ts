@@ -8,6 +8,7 @@ import type {
   ParentRef,
   RemoteTask,
   RunRecord,
+  TakenTask,
   WaitingFor,
 } from '@dudousxd/nestjs-durable-core';
 import type { Params } from '../sql/statement.js';
@@ -200,13 +201,15 @@ export function taskParams(task: RemoteTask, visibleAt: number): Params {
     task.timeoutMs,
     task.heartbeatTimeoutMs,
     task.priority,
+    0,
     task.progress,
     task.input,
     visibleAt,
   ];
 }
 
-export function toRemoteTask(row: TaskRow): RemoteTask {
+/** A task as it is handed out by a take, which its row does not count yet. */
+export function toTakenTask(row: TaskRow): TakenTask {
   return {
     id: row.id,
     namespace: row.namespace,
@@ -222,5 +225,7 @@ export function toRemoteTask(row: TaskRow): RemoteTask {
     heartbeatTimeoutMs: row.heartbeat_timeout_ms,
     priority: row.priority,
     progress: row.progress,
+    takes: row.takes + 1,
+    isUnserved: row.unserved_since !== null,
   };
 }

@@ -39,6 +39,7 @@ import {
   type TransactionRequest,
   TransactionsUnsupportedError,
   type Turn,
+  type UnservedTask,
   type VerbOutcome,
 } from '@dudousxd/nestjs-durable-core';
 import { examine } from '../doctor/doctor.js';
@@ -222,6 +223,18 @@ export class SqlStateStore implements StateStore {
     return this.#executor.write(() => tasks.extendTasks(taskIds, visibilityMs));
   }
 
+  returnTasks(taskIds: readonly string[], afterMs: number): Promise<void> {
+    return this.#executor.write(() => tasks.returnTasks(taskIds, afterMs));
+  }
+
+  markUnserved(taskIds: readonly string[]): Promise<void> {
+    return this.#executor.write(() => tasks.markUnserved(taskIds));
+  }
+
+  listUnserved(runIds: readonly string[]): Promise<readonly UnservedTask[]> {
+    return this.#executor.read(() => tasks.listUnserved(runIds));
+  }
+
   completeTasks(results: readonly TaskResult[]): Promise<readonly DeliverResult[]> {
     return this.#executor.write(() => tasks.completeTasks(results));
   }
@@ -249,6 +262,10 @@ export class SqlStateStore implements StateStore {
 
   listServed(namespace: string): Promise<readonly string[]> {
     return this.#executor.read(() => queries.listServed(namespace));
+  }
+
+  lastServed(namespace: string): Promise<ReadonlyMap<string, number>> {
+    return this.#executor.read(() => queries.lastServed(namespace));
   }
 
   isKnownWorkflow(namespace: string, workflow: string): Promise<boolean> {

@@ -1,20 +1,26 @@
-import type {
-  DeliverResult,
-  TakeTasksRequest,
-  TakeTasksResult,
-  TaskResult,
+import {
+  type DeliverResult,
+  type TakeTasksRequest,
+  type TakeTasksResult,
+  type TaskResult,
+  UNTAKEN_MS,
+  type UnservedTask,
 } from '@dudousxd/nestjs-durable-core';
-import { change, databaseTime, first, rows, type Script } from '../sql/script.js';
+import { change, databaseTime, first, rows, rowsOfEach, type Script } from '../sql/script.js';
 import {
   DELETE_TASK,
+  EXTEND_TASK,
   GET_TASK,
-  HIDE_TASK,
+  MARK_UNSERVED,
   nextVisible,
+  RETURN_TASK,
+  TAKE_TASK,
   type TaskRow,
+  UNSERVED_TASKS,
   visibleTasks,
 } from '../statements/tasks.js';
 import { deliverAll } from './deliver.js';
-import { toRemoteTask } from './rows.js';
+import { toTakenTask } from './rows.js';
 import { begin, type Transition, type Woken } from './transition.js';
 
 /** The answer when no task is visible, found without taking the write lock; undefined = there is one. */
@@ -32,10 +38,10 @@ export function* takeTasks(request: TakeTasksRequest): Script<TakeTasksResult> {
   const steps = request.steps ?? [];
   const taken = yield* rows(visibleTasks(steps.length), [namespace, now, ...steps, limit]);
   yield* change(
-    HIDE_TASK,
+    TAKE_TASK,
     taken.map(({ id }) => [now + visibilityMs, id]),
   );
-  return { tasks: taken.map(toRemoteTask), nextVisibleAt: yield* nextVisibility(request) };
+  return { tasks: taken.map(toTakenTask), nextVisibleAt: yield* nextVisibility(request) };
 }
 
 /** When the next task that the taker asks for is, or becomes, visible. */
@@ -49,8 +55,38 @@ function* nextVisibility({ namespace, steps }: TakeTasksRequest): Script<number 
 export function* extendTasks(taskIds: readonly string[], visibilityMs: number): Script<void> {
   const now = yield* databaseTime();
   yield* change(
-    HIDE_TASK,
+    EXTEND_TASK,
     taskIds.map((id) => [now + visibilityMs, id]),
+  );
+}
+
+/** Takes back what was taken in vain; unknown ids are ignored. */
+export function* returnTasks(taskIds: readonly string[], afterMs: number): Script<void> {
+  const now = yield* databaseTime();
+  yield* change(
+    RETURN_TASK,
+    taskIds.map((id) => [now + afterMs, id]),
+  );
+}
+
+/** Remembers since when nobody serves the tasks; unknown ids are ignored. */
+export function* markUnserved(taskIds: readonly string[]): Script<void> {
+  const now = yield* databaseTime();
+  yield* change(
+    MARK_UNSERVED,
+    taskIds.map((id) => [now, id]),
+  );
+}
+
+/** What nobody serves, of the tasks of these runs. */
+export function* listUnserved(runIds: readonly string[]): Script<readonly UnservedTask[]> {
+  const now = yield* databaseTime();
+  const found = yield* rowsOfEach(
+    UNSERVED_TASKS,
+    runIds.map((id) => [id, now - UNTAKEN_MS]),
+  );
+  return runIds.flatMap((runId, i) =>
+    (found[i] ?? []).map(({ position, since }) => ({ runId, position, since })),
   );
 }
 

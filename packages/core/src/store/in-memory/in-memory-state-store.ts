@@ -34,6 +34,7 @@ import type {
   TerminateRequest,
   TransactionOutcome,
   Turn,
+  UnservedTask,
   VerbOutcome,
 } from '../state-store.js';
 import { claim } from './claim.js';
@@ -45,7 +46,7 @@ import { countRuns, listRuns } from './list-runs.js';
 import { deleteRun, retry, terminate } from './operator-verbs.js';
 import { beginProbation, handBack, releaseWorker, takeOver } from './ownership.js';
 import { receive } from './receive.js';
-import { extendTasks, takeTasks } from './take-tasks.js';
+import { extendTasks, listUnserved, markUnserved, returnTasks, takeTasks } from './take-tasks.js';
 import { createTables, Transition } from './transition.js';
 
 /** Settings of an `InMemoryStateStore`. */
@@ -189,6 +190,18 @@ export class InMemoryStateStore implements StateStore {
     extendTasks(this.#begin(), taskIds, visibilityMs);
   }
 
+  async returnTasks(taskIds: readonly string[], afterMs: number): Promise<void> {
+    returnTasks(this.#begin(), taskIds, afterMs);
+  }
+
+  async markUnserved(taskIds: readonly string[]): Promise<void> {
+    markUnserved(this.#begin(), taskIds);
+  }
+
+  async listUnserved(runIds: readonly string[]): Promise<readonly UnservedTask[]> {
+    return listUnserved(this.#begin(), runIds);
+  }
+
   async completeTasks(results: readonly TaskResult[]): Promise<readonly DeliverResult[]> {
     return this.#answerEach(results, completeTask);
   }
@@ -216,6 +229,10 @@ export class InMemoryStateStore implements StateStore {
 
   async listServed(namespace: string): Promise<readonly string[]> {
     return this.#tables.workers.served(namespace, this.#clock.now());
+  }
+
+  async lastServed(namespace: string): Promise<ReadonlyMap<string, number>> {
+    return this.#tables.workers.lastServed(namespace, this.#clock.now());
   }
 
   async isKnownWorkflow(namespace: string, workflow: string): Promise<boolean> {

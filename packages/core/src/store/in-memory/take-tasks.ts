@@ -1,5 +1,10 @@
-import type { RemoteTask, TakeTasksRequest, TakeTasksResult } from '../state-store.js';
-import { copyOf } from './copy.js';
+import { UNTAKEN_MS } from '../retention.js';
+import type {
+  RemoteTask,
+  TakeTasksRequest,
+  TakeTasksResult,
+  UnservedTask,
+} from '../state-store.js';
 import type { Transition } from './transition.js';
 
 /** Leases visible tasks to a taker: they stay out of sight until their visibility runs out. */
@@ -7,9 +12,9 @@ export function takeTasks({ tables, now }: Transition, request: TakeTasksRequest
   const { namespace, steps, limit, visibilityMs } = request;
   const matches = (task: RemoteTask): boolean =>
     task.namespace === namespace && (steps === null || steps.includes(task.step));
-  const taken = tables.tasks.visible(matches, now).slice(0, limit);
-  for (const { id } of taken) tables.tasks.hide(id, now + visibilityMs);
-  return { tasks: taken.map(copyOf), nextVisibleAt: tables.tasks.nextVisibleAt(matches) };
+  const visible = tables.tasks.visible(matches, now).slice(0, limit);
+  const tasks = visible.flatMap((task) => tables.tasks.take(task, now + visibilityMs));
+  return { tasks, nextVisibleAt: tables.tasks.nextVisibleAt(matches) };
 }
 
 /** Hides the tasks again from now on; unknown ids are ignored. */
@@ -18,5 +23,27 @@ export function extendTasks(
   taskIds: readonly string[],
   visibilityMs: number,
 ): void {
-  for (const id of taskIds) tables.tasks.hide(id, now + visibilityMs);
+  for (const id of taskIds) tables.tasks.extend(id, now + visibilityMs);
+}
+
+/** Takes back what was taken in vain; unknown ids are ignored. */
+export function returnTasks(
+  { tables, now }: Transition,
+  taskIds: readonly string[],
+  afterMs: number,
+): void {
+  for (const id of taskIds) tables.tasks.giveBack(id, now + afterMs);
+}
+
+/** Remembers since when nobody serves the tasks; unknown ids are ignored. */
+export function markUnserved({ tables, now }: Transition, taskIds: readonly string[]): void {
+  for (const id of taskIds) tables.tasks.markUnserved(id, now);
+}
+
+/** What nobody serves, of the tasks of these runs. */
+export function listUnserved(
+  { tables, now }: Transition,
+  runIds: readonly string[],
+): readonly UnservedTask[] {
+  return runIds.flatMap((runId) => tables.tasks.unserved(runId, now - UNTAKEN_MS));
 }

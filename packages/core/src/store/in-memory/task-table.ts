@@ -1,10 +1,13 @@
-import type { RemoteTask } from '../state-store.js';
+import type { RemoteTask, TakenTask, UnservedTask } from '../state-store.js';
 import { copyOf } from './copy.js';
 import { MultiMap } from './multi-map.js';
 
 interface TaskRow {
   readonly task: RemoteTask;
   readonly visibleAt: number;
+  /** How often it was taken and not given back. */
+  readonly takes: number;
+  readonly unservedSince: number | null;
 }
 
 /** The outbox of remote attempts. */
@@ -19,7 +22,8 @@ export class TaskTable {
   /** Puts a task there, visible at once; does nothing if its id is there already. */
   insert(task: RemoteTask, now: number): void {
     if (this.#rows.has(task.id)) return;
-    this.#rows.set(task.id, { task: copyOf(task), visibleAt: now });
+    const row = { task: copyOf(task), visibleAt: now, takes: 0, unservedSince: null };
+    this.#rows.set(task.id, row);
     this.#byRun.add(task.runId, task.id);
   }
 
@@ -32,9 +36,38 @@ export class TaskTable {
     for (const id of this.#byRun.take(runId)) this.#rows.delete(id);
   }
 
-  hide(taskId: string, until: number): void {
+  /** Hands a task out, and counts that. */
+  take({ id }: RemoteTask, until: number): TakenTask[] {
+    const row = this.#rows.get(id);
+    if (!row) return [];
+    const takes = row.takes + 1;
+    this.#rows.set(id, { ...row, takes, visibleAt: until });
+    return [{ ...copyOf(row.task), takes, isUnserved: row.unservedSince !== null }];
+  }
+
+  /** Somebody has it. */
+  extend(taskId: string, until: number): void {
     const row = this.#rows.get(taskId);
-    if (row) this.#rows.set(taskId, { ...row, visibleAt: until });
+    if (row) this.#rows.set(taskId, { ...row, visibleAt: until, unservedSince: null });
+  }
+
+  giveBack(taskId: string, at: number): void {
+    const row = this.#rows.get(taskId);
+    if (row) this.#rows.set(taskId, { ...row, visibleAt: at, takes: Math.max(0, row.takes - 1) });
+  }
+
+  markUnserved(taskId: string, now: number): void {
+    const row = this.#rows.get(taskId);
+    if (row) this.#rows.set(taskId, { ...row, unservedSince: row.unservedSince ?? now });
+  }
+
+  /** Tasks of the run that are marked, or were not taken since `untakenSince`. */
+  unserved(runId: string, untakenSince: number): UnservedTask[] {
+    const rows = this.#byRun.get(runId).flatMap((id) => this.#rows.get(id) ?? []);
+    return rows.flatMap(({ task, visibleAt, unservedSince }) => {
+      if (unservedSince === null && visibleAt > untakenSince) return [];
+      return [{ runId, position: task.position, since: unservedSince ?? visibleAt }];
+    });
   }
 
   /** Visible tasks that match, in the order in which they are handed out: priority, time, id. */

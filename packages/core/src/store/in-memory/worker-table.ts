@@ -58,6 +58,20 @@ export class WorkerTable {
     return [...new Set(live.flatMap((row) => row.serves))].sort();
   }
 
+  /** What workers announced that are gone, and no live one, with the time at which the last of them went. */
+  lastServed(namespace: string, now: number): Map<string, number> {
+    const served = new Set(this.served(namespace, now));
+    const last = new Map<string, number>();
+    for (const row of this.#rows.values()) {
+      if (row.namespace !== namespace) continue;
+      const goneAt = Math.min(row.deadAt ?? row.leaseUntil, row.leaseUntil);
+      for (const queue of row.serves) {
+        if (!served.has(queue)) last.set(queue, Math.max(goneAt, last.get(queue) ?? 0));
+      }
+    }
+    return last;
+  }
+
   hasAnnounced(namespace: string, workflow: string): boolean {
     return this.#announced.has(announcement(namespace, workflow));
   }

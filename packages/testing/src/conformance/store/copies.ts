@@ -24,6 +24,7 @@ async function fillStore(bench: StoreBench): Promise<void> {
   const body = { kind: 'cancel', reason: 'enough' } as const;
   const messages = [{ runId: 'mine', branch: null, key: 'cancel', body: { ...body } }];
   await bench.store.deliver(messages);
+  await bench.store.markUnserved(['task']);
   for (const value of [runs, created, turns, signals, messages]) vandalize(value);
 }
 
@@ -38,7 +39,12 @@ function viewsOf(bench: StoreBench): readonly (() => Promise<unknown>)[] {
     () => bench.history('mine'),
     () => bench.claim('w1', { limit: 0, resync: true }).then(({ owned }) => owned),
     () => store.createRuns({ runs: [bench.newRun({ id: 'mine' })], claim: null }),
-    () => store.takeTasks(outbox).then(({ tasks }) => tasks),
+    async () => {
+      const { tasks } = await store.takeTasks(outbox);
+      await store.returnTasks(['task'], 0);
+      return tasks;
+    },
+    () => store.listUnserved(['mine']),
     () => store.listRuns({ namespace: NAMESPACE }, 5, null),
     () => store.countRuns({ namespace: NAMESPACE }),
     () => store.listSignals(NAMESPACE, 'cmd'),

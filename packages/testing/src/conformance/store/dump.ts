@@ -1,4 +1,4 @@
-import type { RunPage, RunRecord, StateStore } from '@dudousxd/nestjs-durable-core';
+import type { RunPage, RunRecord, StateStore, UnservedTask } from '@dudousxd/nestjs-durable-core';
 import { NAMESPACE, QUEUE } from './build.js';
 
 /** More than any test has runs for. */
@@ -30,11 +30,19 @@ export async function dumpStore(store: StateStore, scope: DumpScope = {}): Promi
     runs,
     histories: await store.history(requests),
     arrivals: ids.map((id) => [id, arrivals.get(id) ?? []]),
-    tasks,
+    // Looking counts as taking.
+    tasks: tasks.map(({ takes: _, ...task }) => task),
+    unserved: sortedTasks(await store.listUnserved(ids)),
     signals: await Promise.all(tokens.map((token) => store.listSignals(NAMESPACE, token))),
     nextWakeAt,
     more,
   };
+}
+
+function sortedTasks(tasks: readonly UnservedTask[]): UnservedTask[] {
+  return tasks.toSorted((a, b) =>
+    a.runId < b.runId ? -1 : a.runId > b.runId ? 1 : a.position - b.position,
+  );
 }
 
 /** All runs of the suite's namespace, by id. */

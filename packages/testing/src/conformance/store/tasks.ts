@@ -1,4 +1,9 @@
-import type { RemoteTask, RunRecord, TaskResult } from '@dudousxd/nestjs-durable-core';
+import {
+  type RemoteTask,
+  type RunRecord,
+  type TaskResult,
+  UNTAKEN_MS,
+} from '@dudousxd/nestjs-durable-core';
 import { describe, expect } from 'vitest';
 import type { StoreBench } from './bench.js';
 import { only } from './bench.js';
@@ -32,14 +37,15 @@ export function describeTasks(storeTest: StoreTest): void {
       async (bench) => {
         const task = { progress: '{"done":3}', timeoutMs: 9, heartbeatTimeoutMs: 8, attempt: 2 };
         const run = await withTasks(bench, { id: 'a', ...task });
-        const expected = buildTask(run, 'a', task);
+        const expected = { ...buildTask(run, 'a', task), takes: 1, isUnserved: false };
         const first = await bench.store.takeTasks(TAKE);
         expect(first).toEqual({ tasks: [expected], nextVisibleAt: bench.now + 5_000 });
         expect(await bench.store.takeTasks(TAKE)).toEqual({ ...first, tasks: [] });
         await bench.advance(4_999);
         expect(await bench.visibleTasks()).toEqual([]);
         await bench.advance(1);
-        expect(await bench.store.takeTasks(TAKE)).toMatchObject({ tasks: [expected] });
+        const again = { ...expected, takes: 2 };
+        expect(await bench.store.takeTasks(TAKE)).toMatchObject({ tasks: [again] });
       },
     );
 
@@ -75,6 +81,30 @@ export function describeTasks(storeTest: StoreTest): void {
       await bench.advance(4_000);
       expect((await bench.visibleTasks()).sort()).toEqual(['a', 'b']);
       await bench.store.extendTasks([], 1);
+    });
+
+    storeTest('does not count a take that was given back', async (bench) => {
+      await withTasks(bench, { id: 'a' }, { id: 'b' });
+      const takes = async () => {
+        const { tasks } = await bench.store.takeTasks(TAKE);
+        return tasks.map((task) => [task.id, task.takes]);
+      };
+      expect(await takes()).toEqual([
+        ['a', 1],
+        ['b', 1],
+      ]);
+      await bench.store.returnTasks(['a', 'nothing'], 1_000);
+      expect(await takes()).toEqual([]);
+      await bench.advance(1_000);
+      expect(await takes()).toEqual([['a', 1]]);
+      await bench.store.extendTasks(['a', 'b'], 0);
+      expect(await takes()).toEqual([
+        ['a', 2],
+        ['b', 2],
+      ]);
+      for (let i = 0; i < 4; i += 1) await bench.store.returnTasks(['a', 'a'], 0);
+      expect(await takes()).toEqual([['a', 1]]);
+      await bench.store.returnTasks([], 0);
     });
 
     storeTest('gives each task to one of several takers', async (bench) => {
@@ -153,6 +183,61 @@ export function describeTasks(storeTest: StoreTest): void {
       expect(outcomes.filter((outcome) => outcome === 'accepted')).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome === 'ignored')).toHaveLength(3);
       expect(await bench.receive(run.id)).toHaveLength(1);
+    });
+  });
+
+  describe('listUnserved', () => {
+    const listed = async (bench: StoreBench, ...runs: readonly RunRecord[]) => {
+      const found = await bench.store.listUnserved(runs.map(({ id }) => id));
+      return found.toSorted((a, b) => a.position - b.position);
+    };
+
+    storeTest(
+      'has what is marked, since it was first marked, until somebody has it',
+      async (bench) => {
+        const run = await withTasks(bench, { id: 'a' }, { id: 'b' }, { id: 'c' });
+        const other = await withTasks(bench, { id: 'd' });
+        await bench.store.takeTasks({ ...TAKE, visibilityMs: 1_000_000 });
+        const since = bench.now;
+        await bench.store.markUnserved(['a', 'b', 'd', 'nothing']);
+        await bench.advance(2_000);
+        await bench.store.markUnserved(['b', 'c', 'c']);
+        const late = bench.now;
+        expect(await listed(bench, run)).toEqual([
+          { runId: run.id, position: 1, since },
+          { runId: run.id, position: 2, since },
+          { runId: run.id, position: 3, since: late },
+        ]);
+        expect(await listed(bench, other)).toEqual([{ runId: other.id, position: 1, since }]);
+        expect(await bench.store.listUnserved([])).toEqual([]);
+        expect(await bench.store.listUnserved(['nothing'])).toEqual([]);
+        await bench.store.extendTasks(['a'], 5_000);
+        await bench.store.completeTasks([resultOf('b')]);
+        expect(await listed(bench, run)).toEqual([{ runId: run.id, position: 3, since: late }]);
+        await bench.store.markUnserved([]);
+      },
+    );
+
+    storeTest('tells the next taker', async (bench) => {
+      await withTasks(bench, { id: 'a' }, { id: 'b' });
+      await bench.store.takeTasks(TAKE);
+      await bench.store.markUnserved(['a']);
+      await bench.store.returnTasks(['a', 'b'], 0);
+      const { tasks } = await bench.store.takeTasks(TAKE);
+      expect(tasks.map((task) => [task.id, task.isUnserved])).toEqual([
+        ['a', true],
+        ['b', false],
+      ]);
+    });
+
+    storeTest('has what nobody takes', async (bench) => {
+      const run = await withTasks(bench, { id: 'a' }, { id: 'b' });
+      const since = bench.now;
+      await bench.store.takeTasks({ ...TAKE, limit: 1 });
+      await bench.advance(UNTAKEN_MS - 1);
+      expect(await listed(bench, run)).toEqual([]);
+      await bench.advance(1);
+      expect(await listed(bench, run)).toEqual([{ runId: run.id, position: 2, since }]);
     });
   });
 

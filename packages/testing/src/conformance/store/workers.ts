@@ -33,6 +33,29 @@ export function describeWorkers(storeTest: StoreTest): void {
       expect(await bench.store.listServed(NAMESPACE)).toEqual([]);
     });
 
+    storeTest('remembers since when nobody serves a workflow', async (bench) => {
+      const beat = { namespace: NAMESPACE, leaseMs: LEASE_MS };
+      const last = () => bench.store.lastServed(NAMESPACE);
+      expect(await last()).toEqual(new Map());
+      await bench.store.heartbeat({ ...beat, worker: 'w1', serves: ['a@1', 'b@1'] });
+      const leaseUntil = bench.now + LEASE_MS;
+      await bench.store.heartbeat({ ...beat, worker: 'w2', serves: ['b@1', 'c@1'] });
+      const elsewhere = { ...beat, namespace: 'elsewhere', worker: 'w3', serves: ['a@1'] };
+      await bench.store.heartbeat(elsewhere);
+      await bench.advance(1_000);
+      await bench.store.releaseWorker('w2');
+      const releasedAt = bench.now;
+      expect(await last()).toEqual(new Map([['c@1', releasedAt]]));
+      await bench.advance(LEASE_MS);
+      const all = { 'a@1': leaseUntil, 'b@1': leaseUntil, 'c@1': releasedAt };
+      expect(await last()).toEqual(new Map(Object.entries(all)));
+      await bench.advance(1_000);
+      await bench.takeOver();
+      expect(await last()).toEqual(new Map(Object.entries(all)));
+      await bench.store.heartbeat({ ...beat, worker: 'w4', serves: ['a@1', 'c@1'] });
+      expect(await last()).toEqual(new Map([['b@1', leaseUntil]]));
+    });
+
     storeTest('remembers every workflow that was ever announced', async (bench) => {
       const known = (workflow: string, namespace = NAMESPACE): Promise<boolean> =>
         bench.store.isKnownWorkflow(namespace, workflow);

@@ -64,6 +64,8 @@ export type Command =
     }
   | { readonly op: 'takeTasks'; readonly limit: number; readonly visibilityMs: number }
   | { readonly op: 'extendTasks'; readonly task: number; readonly visibilityMs: number }
+  | { readonly op: 'returnTasks'; readonly task: number; readonly afterMs: number }
+  | { readonly op: 'markUnserved'; readonly task: number }
   | {
       readonly op: 'completeTasks';
       readonly tasks: readonly number[];
@@ -195,6 +197,21 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       op: fc.constant('extendTasks' as const),
       task: pick,
       visibilityMs: ms,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant('returnTasks' as const),
+      task: pick,
+      afterMs: ms,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant('markUnserved' as const),
+      task: pick,
     }),
   },
   {

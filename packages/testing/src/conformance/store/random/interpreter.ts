@@ -10,6 +10,11 @@ const RUN_IDS = Array.from({ length: 6 }, (_, i) => `r${i}`);
 const LEASE_MS = 200;
 const WORKERS = ['w0', 'w1', 'w2'];
 
+type TaskCommand = Extract<
+  Command,
+  { op: 'takeTasks' | 'extendTasks' | 'returnTasks' | 'markUnserved' | 'completeTasks' }
+>;
+
 /** Carries out random operations on a pair of stores. Workers beat before they get work, as the engine's do. */
 export class Interpreter {
   readonly #pair: StorePair;
@@ -40,6 +45,8 @@ export class Interpreter {
         return this.#send(command);
       case 'takeTasks':
       case 'extendTasks':
+      case 'returnTasks':
+      case 'markUnserved':
       case 'completeTasks':
         return this.#work(command);
       default:
@@ -70,6 +77,7 @@ export class Interpreter {
     const beat = { worker, namespace: NAMESPACE, leaseMs, serves: SERVES };
     await this.#pair.both((store) => store.heartbeat(beat));
     await this.#pair.both((store) => store.listServed(NAMESPACE));
+    await this.#pair.both(async (store) => [...(await store.lastServed(NAMESPACE))].sort());
   }
 
   async #takeOver(maxCrashes: number) {
@@ -95,7 +103,7 @@ export class Interpreter {
     await this.#pair.both((store) => store.deliver(messages));
   }
 
-  async #work(command: Extract<Command, { op: 'takeTasks' | 'extendTasks' | 'completeTasks' }>) {
+  async #work(command: TaskCommand) {
     const { tasks } = this.#turns;
     if (command.op === 'takeTasks') {
       const { limit, visibilityMs } = command;
@@ -106,6 +114,12 @@ export class Interpreter {
     } else if (command.op === 'extendTasks') {
       const ids = [choose(tasks, command.task).id];
       await this.#pair.both((store) => store.extendTasks(ids, command.visibilityMs));
+    } else if (command.op === 'returnTasks') {
+      const ids = [choose(tasks, command.task).id];
+      await this.#pair.both((store) => store.returnTasks(ids, command.afterMs));
+    } else if (command.op === 'markUnserved') {
+      const ids = [choose(tasks, command.task).id];
+      await this.#pair.both((store) => store.markUnserved(ids));
     } else {
       const results = command.tasks.map((pick): TaskResult => {
         const { id: taskId, token, attempt } = choose(tasks, pick);
