@@ -64,6 +64,8 @@ export const taskMessage = z.object({
   heartbeatTimeoutMs: optional(count),
   /** How often the worker has to give a sign of life of a running attempt. */
   livenessMs: z.int().min(1).max(MAX_SAFE),
+  /** How often the process of the attempt may die in the middle. After that it is not begun again, and has failed. */
+  maxCrashes: optional(count),
   /** The last progress of the attempt before, if any. */
   progress: optional(value),
   /** A step of a workflow that the worker runs: in its inbox, not in a queue. The function is at `position` of it. */

@@ -122,7 +122,7 @@ export class TaskDispatch {
   }
 
   #message(task: RemoteTask): MessageInput<'task'> {
-    const { replyTo, livenessMs } = this.#options;
+    const { replyTo, livenessMs, host } = this.#options;
     const { id, runId, branch, position, attempt, step, input, idempotencyKey } = task;
     return {
       v: PROTOCOL_VERSION,
@@ -139,6 +139,7 @@ export class TaskDispatch {
       input,
       idempotencyKey,
       livenessMs,
+      ...(host.maxCrashes === undefined ? {} : { maxCrashes: host.maxCrashes }),
       ...(task.timeoutMs === null ? {} : { timeoutMs: Math.ceil(task.timeoutMs) }),
       ...(task.heartbeatTimeoutMs === null
         ? {}

@@ -5,7 +5,13 @@
  *   is in Redis. BullMQ never tries again by itself: attempts are the engine's.
  * **W2** A job that cannot be run here goes back to its queue; one that is no task is dropped.
  */
-import { type RemoteTask, type StepHandler, StepWorker } from '@dudousxd/nestjs-durable-core';
+import {
+  type AttemptEnd,
+  RemoteCrashError,
+  type RemoteTask,
+  type StepHandler,
+  StepWorker,
+} from '@dudousxd/nestjs-durable-core';
 import {
   PROTOCOL_VERSION,
   type ReadResult,
@@ -33,7 +39,7 @@ const FRESH_MS = 60_000;
 const FOREIGN_DELAY_MS = 1_000;
 /** How long BullMQ may take to end what has nothing left to do. */
 const CLOSE_MS = 3_000;
-/** A lock is lost when a process stands still, which is no fault of the task: the engine decides about it. */
+/** How many lost locks are too many is the engine's to say, and the attempt's result: BullMQ is to drop nothing. */
 const MAX_STALLED = 1_000_000;
 
 export class WorkerEnd {
@@ -133,12 +139,25 @@ export class WorkerEnd {
     if (this.#isClosing) await this.#handBack(job, lock);
     if (!(await this.#isWanted(job, message))) return;
     if (!this.#steps.serves(message.step)) await this.#handOn(queue, message.step, job, lock);
-    const livenessMs = Math.min(message.livenessMs, livenessOf(this.#parts.host));
-    const task = toRemoteTask(message);
-    const over = this.#steps.run(task, this.#replies.sinkOf(message), livenessMs);
+    const over = this.#begin(job, message);
     const reason = this.#cancelled.reasonOf(message.taskId);
     if (reason !== undefined) this.#steps.cancel([message.taskId], reason);
     if ((await over) !== 'reported') await this.#handBack(job, lock);
+  }
+
+  /** Runs the attempt, unless it has lost too many of its workers: BullMQ counts the locks that nobody extended. */
+  #begin(job: Job, message: TaskMessage): Promise<AttemptEnd> | undefined {
+    const task = toRemoteTask(message);
+    const sink = this.#replies.sinkOf(message);
+    const { stalledCounter: crashes } = job;
+    if (crashes < (message.maxCrashes ?? Number.POSITIVE_INFINITY)) {
+      const livenessMs = Math.min(message.livenessMs, livenessOf(this.#parts.host));
+      return this.#steps.run(task, sink, livenessMs);
+    }
+    const { step, attempt, runId, taskId } = message;
+    const error = new RemoteCrashError({ step, attempt, crashes });
+    this.#parts.host.runtime.logger.error(error.message, { runId, taskId });
+    return this.#steps.refuse(task, sink, error);
   }
 
   /** This worker closes: somebody else may begin at once. */

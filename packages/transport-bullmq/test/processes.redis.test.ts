@@ -65,6 +65,48 @@ describe.skipIf(url === undefined)('a contract that another process serves', () 
     expect(await app.outcomes(runId)).toBe(1);
   });
 
+  it('is not begun again when it has killed as many processes as may be: the attempt has failed', async () => {
+    const app = await TestEngine.start({ connection, prefix, maxRemoteCrashes: 2 });
+    const first = await startWorker();
+    const runId = await app.pay('hold');
+    await first.says('began hold 1');
+    await first.kill();
+    const second = await startWorker();
+    await second.says('began hold 1');
+    await second.kill();
+    const third = await startWorker();
+    await third.says('began hold 2');
+    third.release();
+    expect(await app.end(runId)).toMatchObject({ output: { chargeId: 'ch-hold' } });
+    expect(third.lines).not.toContain('began hold 1');
+    const history = await app.engine.history(runId);
+    expect(history.map(({ type, attempt }) => `${type} ${attempt}`)).toEqual([
+      'scheduled 1',
+      'attemptFailed 1',
+      'scheduled 2',
+      'completed 2',
+    ]);
+    expect(history[1]).toMatchObject({ error: { code: 'REMOTE_CRASH', fields: { crashes: 2 } } });
+  }, 60_000);
+
+  it('is shown as unserved while no process serves it, and no longer when one does', async () => {
+    const store = new InMemoryStateStore();
+    const app = await TestEngine.start({ connection, prefix, store });
+    const runId = await app.pay('hold');
+    const since = async () => (await app.engine.getRun(runId)).waitingFor[0]?.unservedSince;
+    await until(async () => (await since()) !== undefined);
+    const child = await startWorker();
+    await child.says('began hold 1');
+    await until(async () => (await since()) === undefined);
+    // A worker that is gone serves nothing, whatever waits in its queue.
+    await child.kill();
+    await until(async () => (await since()) !== undefined);
+    const next = await startWorker();
+    await next.says('began hold 1');
+    next.release();
+    expect(await app.end(runId)).toMatchObject({ status: 'completed' });
+  }, 60_000);
+
   it('is given to others at once by a process that ends in order, when it takes too long', async () => {
     const first = await startWorker();
     const app = await TestEngine.start({ connection, prefix, leaseMs: 60_000 });

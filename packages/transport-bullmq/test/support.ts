@@ -105,6 +105,7 @@ export interface TestEngineOptions extends Partial<BullMqTransportOptions> {
   readonly steps?: readonly StepDefinition[];
   readonly namespace?: string;
   readonly leaseMs?: number;
+  readonly maxRemoteCrashes?: number;
   readonly log?: LogLine[];
 }
 
@@ -115,13 +116,14 @@ export class TestEngine {
   readonly log: LogLine[];
 
   private constructor(options: TestEngineOptions) {
-    const { store, steps = [], namespace, leaseMs = LEASE_MS, log = [], ...rest } = options;
+    const { store, steps = [], namespace, leaseMs = LEASE_MS, log = [], ...others } = options;
+    const { maxRemoteCrashes = 10, ...rest } = others;
     this.log = log;
     this.transport = new BullMqTransport(rest);
     this.engine = new DurableEngine({
       store: store ?? new InMemoryStateStore(),
       transport: this.transport,
-      worker: { lease: leaseMs, maxPoll: 50 },
+      worker: { lease: leaseMs, maxPoll: 50, maxRemoteCrashes },
       runtime: loggingRuntime(log),
       ...(namespace === undefined ? {} : { namespace }),
     });

@@ -76,23 +76,24 @@ const contracts = new Map(
   ].map((contract) => [contract.name, contract]),
 );
 
+interface EngineParts {
+  readonly store?: StateStore;
+  readonly leaseMs?: number;
+  readonly maxRemoteCrashes?: number;
+}
+
 /** An engine with the workflows `pay`, which charges a card, and `call`, which calls any step; stopped after the test. */
 export class TestEngine {
   readonly engine: DurableEngine;
   readonly transport: BullMqTransport;
 
-  private constructor(
-    connection: RedisOptions,
-    prefix: string,
-    store: StateStore,
-    leaseMs: number,
-  ) {
+  private constructor(connection: RedisOptions, prefix: string, store: StateStore, worker: object) {
     this.transport = new BullMqTransport({ connection, prefix });
     const quiet = { debug() {}, info() {}, warn() {}, error() {} };
     this.engine = new DurableEngine({
       store,
       transport: this.transport,
-      worker: { lease: leaseMs, maxPoll: 50 },
+      worker: { maxPoll: 50, ...worker },
       runtime: createSystemRuntime(quiet),
     });
     this.engine.registerWorkflow({ name: 'pay', version: '1', run: pay, source: 'Pay' });
@@ -102,13 +103,17 @@ export class TestEngine {
   static async start(
     server: string | RedisOptions,
     prefix: string,
-    { store = new InMemoryStateStore() as StateStore, leaseMs = LEASE_MS } = {},
+    {
+      store = new InMemoryStateStore() as StateStore,
+      leaseMs = LEASE_MS,
+      ...worker
+    }: EngineParts = {},
   ): Promise<TestEngine> {
     const test = new TestEngine(
       typeof server === 'string' ? optionsOf(server) : server,
       prefix,
       store,
-      leaseMs,
+      { lease: leaseMs, ...worker },
     );
     onTestFinished(() => test.engine.stop());
     await test.engine.start();

@@ -244,6 +244,21 @@ describe.skipIf(inject('redisUrl') === undefined || inject('python') === undefin
       expect(await app.outcomes(runId)).toBe(1);
     });
 
+    it('is not asked again for an attempt that has killed as many processes as may be', async () => {
+      const app = await startEngine({ maxRemoteCrashes: 1 });
+      const first = await startWorker();
+      const runId = await app.pay('hold');
+      await first.says('began hold 1');
+      await first.kill();
+      const second = await startWorker();
+      await second.says('began hold 2');
+      second.release();
+      expect(await app.end(runId)).toMatchObject({ output: { chargeId: 'ch-hold' } });
+      const [, failed] = await app.engine.history(runId);
+      expect(failed).toMatchObject({ type: 'attemptFailed', error: { code: 'REMOTE_CRASH' } });
+      expect(second.lines).not.toContain('began hold 1');
+    });
+
     it('answers another engine when its own dies', async () => {
       const child = await startWorker();
       const store = new InMemoryStateStore();

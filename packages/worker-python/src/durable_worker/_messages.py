@@ -102,6 +102,7 @@ class Task(_Message):
     timeout_ms: Count | None = None
     heartbeat_timeout_ms: Count | None = None
     liveness_ms: Positive
+    max_crashes: Count | None = None
     progress: str | None = None
     traceparent: Name | Literal[""] | None = None
     tracestate: Text | None = None

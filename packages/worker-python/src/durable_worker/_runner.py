@@ -16,15 +16,17 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from ._attempt import Attempt
+from ._attempt import Attempt, Outcome
 from ._bad_messages import BadMessages
 from ._control import CancelMemory
+from ._error_text import encode_error
 from ._keys import Keys, Pace
 from ._link import Link
 from ._messages import Cancel, Refusal, Task, read_message
 from ._replies import Replies
 from ._steps import StepDefinition
 from ._task_queue import Later, QueuedTask
+from .errors import RemoteCrashError
 
 #: A job that has waited for longer may be of an attempt that is over.
 _FRESH_MS: Final = 60_000
@@ -80,9 +82,19 @@ class Runner:
         if definition is None:
             self._note_foreign(queue, task.step)
             raise Later(_FOREIGN_SECONDS)
+        if task.max_crashes is not None and job.crashes >= task.max_crashes:
+            await self._refuse(task, job.crashes)
+            return
         # Again: a shutdown may have begun while Redis was asked.
         if self._is_closing or not await self._attempt(definition, task):
             raise Later
+
+    async def _refuse(self, task: Task, crashes: int) -> None:
+        """It has lost too many workers to be begun once more."""
+        error = RemoteCrashError(task.step, task.attempt, crashes)
+        self._logger.error("Run %s: %s", task.run_id, error)
+        now = round(time.time() * 1000)
+        await self._replies.result(task, Outcome(False, encode_error(error), now, None))
 
     def cancel(self, message: Cancel) -> None:
         """Also remembers it, for attempts that come later."""

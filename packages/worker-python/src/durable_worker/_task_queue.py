@@ -28,7 +28,7 @@ from ._keys import Pace, escape_part
 from ._link import AWAY_ERRORS, Link
 from ._queue_plan import QueuePlan
 
-#: A lock is lost when a process stands still, which is no fault of the task: the engine decides.
+#: How many lost locks are too many is the engine's to say: BullMQ is to drop nothing.
 _MAX_STALLED: Final = 1_000_000
 #: How long an idle worker waits for a task before it looks by itself.
 _DRAIN_SECONDS: Final = 5
@@ -45,6 +45,8 @@ class QueuedTask:
     text: str
     #: When it was added, in epoch milliseconds, by the engine's clock.
     timestamp: int
+    #: How often the lock of who ran it has ended without an end of the job.
+    crashes: int
 
 
 class Later(Exception):  # noqa: N818 - it is no error.
@@ -147,7 +149,7 @@ class TaskSource:
         if self._is_closing:
             return 0
         try:
-            await self._run(QueuedTask(job.id, job.data, job.timestamp))
+            await self._run(QueuedTask(job.id, job.data, job.timestamp, job.stalledCounter))
         except Later as later:
             return later.seconds
         return None
@@ -229,7 +231,11 @@ def _to_job(worker: Any, data: dict[str, str], job_id: str, token: str | None) -
     """A job of what we need of it: other fields are BullMQ's business, or a forger's."""
     options = {"removeOnComplete": True, "removeOnFail": True}
     job = Job(worker, "task", data.get("data", ""), options, job_id)
-    timestamp = data.get("timestamp", "")
-    job.timestamp = int(timestamp) if timestamp.isdecimal() and len(timestamp) < 16 else 0
+    job.timestamp = _count(data.get("timestamp", ""))
+    job.stalledCounter = _count(data.get("stc", ""))
     job.token = token
     return job
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 16 else 0

@@ -6,6 +6,7 @@
     ├── StepCancelledError        the run was cancelled, and the handler obeys
     ├── StepTimeoutError          the attempt took too long
     ├── HeartbeatTimeoutError     the handler reported nothing for too long
+    ├── RemoteCrashError          the processes of the attempt have died too often
     ├── SchemaValidationError     an input or an output does not fit its type
     ├── UnserializableValueError  a value is no JSON
     ├── UndecodableValueError     a text is no value that Python has
@@ -100,6 +101,20 @@ class HeartbeatTimeoutError(DurableError):
             f'Attempt {attempt} of step "{step}" sent no heartbeat for {timeout_ms} ms. '
             "Call step.heartbeat() more often, or raise heartbeatTimeout.",
             fields={"step": step, "timeoutMs": timeout_ms, "attempt": attempt},
+        )
+
+
+class RemoteCrashError(DurableError):
+    """The process of an attempt has died, or stood still for too long, as often as it may."""
+
+    wire_name = "RemoteCrashError"
+    code = "REMOTE_CRASH"
+
+    def __init__(self, step: str, attempt: int, crashes: int) -> None:
+        super().__init__(
+            f'Attempt {attempt} of remote step "{step}" was begun {crashes} times, and each time '
+            "its process died or stood still before there was a result. Find out what kills it.",
+            fields={"step": step, "attempt": attempt, "crashes": crashes},
         )
 
 
