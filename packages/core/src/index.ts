@@ -92,6 +92,7 @@ export type { LifecycleEvent, LifecycleListener } from './observe/lifecycle.js';
 export { contractHandler } from './remote/contract-handler.js';
 export { livenessFor } from './remote/dispatcher.js';
 export { type AttemptEnd, StepWorker, type StepWorkerOptions } from './remote/step-worker.js';
+export { SUSPECT_FROM, SuspectSlot } from './remote/suspect-slot.js';
 export { whenIdle } from './replay/drain.js';
 export type {
   Clock,
@@ -142,6 +143,7 @@ export type {
   TakeTasksRequest,
   TakeTasksResult,
   TaskResult,
+  TaskReturn,
   TerminateRequest,
   TransactionGate,
   TransactionOutcome,

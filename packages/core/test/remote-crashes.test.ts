@@ -10,6 +10,7 @@ import {
   type WorkflowCtx,
 } from '../src/index.js';
 import { createEngine, quietRuntime, until } from './harness.js';
+import { gate } from './support/wrap-store.js';
 
 const FAST = { maxPoll: 20, lease: 150, heartbeat: 50 } as const;
 
@@ -124,3 +125,55 @@ it('does not count processes that stop in the middle', async () => {
   expect(await last.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 7 });
   await last.stop();
 });
+
+it('does not blame what ran beside the culprit', async () => {
+  const store = new InMemoryStateStore();
+  const contract = render(0);
+  const runIds: string[] = [];
+  const started = gate();
+  const start = async (onPoison: (die: () => void) => void) => {
+    const engine: DurableEngine = createEngine({
+      store,
+      worker: { ...FAST, maxRemoteCrashes: 4 },
+      runtime: quietRuntime,
+      workflows: { wf: (ctx: WorkflowCtx, input: unknown) => ctx.remote(contract, Number(input)) },
+      steps: [
+        {
+          name: contract.name,
+          contract: contract as never,
+          invoke: (async (input: number) => {
+            await started.opened;
+            if (input < 0) onPoison(() => engine.kill());
+            // Long enough for the culprit to kill its process first.
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            return input;
+          }) as StepDefinition['invoke'],
+          source: 'render',
+        },
+      ],
+    });
+    await engine.start();
+    return engine;
+  };
+  let deaths = 0;
+  for (; deaths < 4; ) {
+    const before = deaths;
+    const engine = await start((die) => {
+      deaths += 1;
+      die();
+    });
+    if (runIds.length === 0) {
+      for (const input of [1, 2, -1, 3, 4, 5]) {
+        runIds.push((await engine.startRun('wf', input)).runId);
+      }
+      started.open();
+    }
+    await until(() => deaths > before, 20_000);
+  }
+  const last = await start(() => undefined);
+  const ends = await Promise.all(runIds.map((id) => last.waitForRun(id, { timeout: '20s' })));
+  const statuses = ends.map(({ status }) => status);
+  const failed = ['completed', 'completed', 'failed', 'completed', 'completed', 'completed'];
+  expect(statuses).toEqual(failed);
+  await last.stop();
+}, 60_000);

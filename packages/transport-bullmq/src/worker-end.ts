@@ -3,7 +3,8 @@
  *
  * **W1** A job stays active while its handler runs, so that BullMQ's concurrency and rates hold; it is done when its answer
  *   is in Redis. BullMQ never tries again by itself: attempts are the engine's.
- * **W2** A job that cannot be run here goes back to its queue; one that is no task is dropped.
+ * **W2** Of jobs that have lost workers before, one begins at a time: what runs beside the culprit is not blamed with it.
+ * **W3** A job that cannot be run here goes back to its queue; one that is no task is dropped.
  */
 import {
   type AttemptEnd,
@@ -11,6 +12,8 @@ import {
   type RemoteTask,
   type StepHandler,
   StepWorker,
+  SUSPECT_FROM,
+  SuspectSlot,
 } from '@dudousxd/nestjs-durable-core';
 import {
   PROTOCOL_VERSION,
@@ -35,8 +38,8 @@ import { VERSION } from './version.js';
 
 /** A job that has waited for longer may be of an attempt that is over. */
 const FRESH_MS = 60_000;
-/** When a job is tried again that this worker does not serve, though it serves the queue. */
-const FOREIGN_DELAY_MS = 1_000;
+/** When a job is tried again that this worker does not run now. */
+const LATER_MS = 1_000;
 /** How long BullMQ may take to end what has nothing left to do. */
 const CLOSE_MS = 3_000;
 /** How many lost locks are too many is the engine's to say, and the attempt's result: BullMQ is to drop nothing. */
@@ -51,6 +54,7 @@ export class WorkerEnd {
   readonly #queues: readonly QueuePlan[];
   readonly #cancelled = new CancelMemory();
   readonly #foreign = new Set<string>();
+  readonly #suspects: SuspectSlot;
   readonly #startedAt: number;
   #isClosing = false;
   #workers: readonly TaskWorker[] = [];
@@ -64,6 +68,7 @@ export class WorkerEnd {
     this.#name = served.worker;
     const { link, keys, host, control, limits } = parts;
     this.#steps = new StepWorker({ ...served, host });
+    this.#suspects = new SuspectSlot(host.runtime.clock);
     this.#replies = new Replies({ link, host, maxMessageBytes: limits.maxBytes });
     this.#queues = planQueues(
       served.handlers.map(({ name }) => name),
@@ -139,10 +144,14 @@ export class WorkerEnd {
     if (this.#isClosing) await this.#handBack(job, lock);
     if (!(await this.#isWanted(job, message))) return;
     if (!this.#steps.serves(message.step)) await this.#handOn(queue, message.step, job, lock);
+    const isSuspect = job.stalledCounter >= SUSPECT_FROM;
+    if (isSuspect && !this.#suspects.enter(message.taskId)) await this.#putOff(job, lock);
     const over = this.#begin(job, message);
     const reason = this.#cancelled.reasonOf(message.taskId);
     if (reason !== undefined) this.#steps.cancel([message.taskId], reason);
-    if ((await over) !== 'reported') await this.#handBack(job, lock);
+    const end = await over;
+    this.#suspects.leave(message.taskId);
+    if (end !== 'reported') await this.#handBack(job, lock);
   }
 
   /** Runs the attempt, unless it has lost too many of its workers: BullMQ counts the locks that nobody extended. */
@@ -202,7 +211,12 @@ export class WorkerEnd {
       const message = `Queue '${queue}' has tasks of step '${step}', which this worker does not serve; it leaves them to others. All workers of a queue should serve the same steps.`;
       runtime.logger.warn(message, { queue, step });
     }
-    await job.moveToDelayed(runtime.clock.now() + FOREIGN_DELAY_MS, lock);
+    return this.#putOff(job, lock);
+  }
+
+  /** Whoever takes it then may run it. */
+  async #putOff(job: Job, lock: string | undefined): Promise<never> {
+    await job.moveToDelayed(this.#parts.host.runtime.clock.now() + LATER_MS, lock);
     throw new DelayedError();
   }
 

@@ -7,14 +7,21 @@
  * D3. A task that nobody serves waits in the outbox. Who is told of a new worker makes its tasks visible at once; without
  *     that they become visible by themselves. Since when is remembered with the task, for whoever looks at the run.
  * D4. Within a process, who takes a task begins it. One that was taken more often than processes may die over it is not
- *     begun again: its attempt has failed. Over a network, tasks are taken again while they wait, and the transport counts.
+ *     begun again: its attempt has failed. Those that have been taken some times begin one by one, so that what runs beside
+ *     the culprit is not blamed with it. Over a network, tasks are taken again while they wait, and the transport counts.
  */
 
 import type { DatabaseClock } from '../claim/database-clock.js';
 import { Batcher } from '../commit/batcher.js';
 import { RemoteCrashError } from '../errors/errors.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
-import type { DeliverResult, StateStore, TakenTask, TaskResult } from '../store/state-store.js';
+import type {
+  DeliverResult,
+  StateStore,
+  TakenTask,
+  TaskResult,
+  TaskReturn,
+} from '../store/state-store.js';
 import type { ClientCall, ServedWorkflow } from '../transport/remote-workflows.js';
 import type {
   DispatchOutcome,
@@ -23,6 +30,7 @@ import type {
   TransportHost,
   TransportSink,
 } from '../transport/transport.js';
+import { SUSPECT_FROM, SuspectSlot } from './suspect-slot.js';
 import { within } from './watchdog.js';
 
 export interface DispatcherOptions {
@@ -50,6 +58,8 @@ const IDLE_PAUSE_MS = 1_000;
 const MAX_EXTEND_PAUSE_MS = 1_000;
 /** When what the transport could not take is tried again. */
 const REDISPATCH_MS = 2_000;
+/** Of suspects that wait for their turn, one is looked at in this time. */
+const SUSPECT_PACE_MS = 500;
 /** How long a run that was cancelled is kept for the sake of asking its handlers to stop. */
 const ASK_MS = 5_000;
 /** Tasks that are remembered; what is forgotten costs time, not tasks. */
@@ -74,6 +84,7 @@ export class Dispatcher implements TransportSink {
   private readonly unserved = new Map<string, string>();
   /** Tasks whose handlers were asked to stop, with the reason: one that begins only then has to be asked again. */
   private readonly stopping = new Map<string, string>();
+  private readonly suspects: SuspectSlot;
   private hasIgnored = false;
   private pollTimer: TimerHandle | null = null;
   private extendTimer: TimerHandle | null = null;
@@ -85,6 +96,7 @@ export class Dispatcher implements TransportSink {
   constructor(options: DispatcherOptions) {
     this.options = options;
     const { store, runtime } = options;
+    this.suspects = new SuspectSlot(runtime.clock);
     this.results = new Batcher<TaskResult, DeliverResult>({
       what: 'results of remote steps',
       send: (items) => store.completeTasks(items),
@@ -114,7 +126,8 @@ export class Dispatcher implements TransportSink {
     // What other processes were given goes on there.
     const outstanding = transport.reach === 'process' ? [...this.outstanding.keys()] : [];
     this.kill();
-    if (outstanding.length > 0) await store.returnTasks(outstanding, 0);
+    const returns = outstanding.map((taskId) => ({ taskId, afterMs: 0 }));
+    if (returns.length > 0) await store.returnTasks(returns);
   }
 
   kill(): void {
@@ -164,6 +177,7 @@ export class Dispatcher implements TransportSink {
     this.alive.delete(result.taskId);
     this.outstanding.delete(result.taskId);
     this.stopping.delete(result.taskId);
+    this.suspects.leave(result.taskId);
     const { outcome, woken } = await this.results.submit(result);
     if (outcome === 'ignored') this.noteIgnored(result);
     this.options.onWoken(woken);
@@ -183,7 +197,7 @@ export class Dispatcher implements TransportSink {
   served(steps: readonly string[]): void {
     const ids = [...this.unserved].flatMap(([id, step]) => (steps.includes(step) ? [id] : []));
     for (const id of ids) this.unserved.delete(id);
-    if (ids.length > 0) void this.show(ids, 0);
+    if (ids.length > 0) void this.giveBack(ids.map((taskId) => ({ taskId, afterMs: 0 })));
   }
 
   workflows(served: readonly ServedWorkflow[]): void {
@@ -194,12 +208,12 @@ export class Dispatcher implements TransportSink {
     return this.options.onCall(call);
   }
 
-  /** Makes taken tasks visible again soon. */
-  private async show(taskIds: readonly string[], afterMs: number): Promise<void> {
+  /** Makes taken tasks visible again. */
+  private async giveBack(returns: readonly TaskReturn[]): Promise<void> {
     const { store, runtime } = this.options;
     try {
-      await store.returnTasks(taskIds, afterMs);
-      if (afterMs === 0) this.kick();
+      await store.returnTasks(returns);
+      if (returns.some(({ afterMs }) => afterMs === 0)) this.kick();
     } catch (error) {
       runtime.logger.warn('Remote steps that were not dispatched wait for their visibility.', {
         error,
@@ -262,22 +276,33 @@ export class Dispatcher implements TransportSink {
   }
 
   private async dispatch(taken: readonly TakenTask[]): Promise<void> {
-    const { transport, visibilityMs, maxCrashes } = this.options;
-    const isPoison = ({ takes }: TakenTask) => transport.reach === 'process' && takes > maxCrashes;
-    for (const task of taken) if (isPoison(task)) void this.fail(task);
-    const tasks = taken.filter((task) => !isPoison(task));
+    const { transport, visibilityMs } = this.options;
+    const tasks = transport.reach === 'process' ? await this.sift(taken) : taken;
     if (tasks.length === 0) return;
     for (const { id, runId } of tasks) remember(this.outstanding, id, runId);
     try {
       const outcomes = await transport.dispatch(tasks);
       await this.dispatched(tasks, outcomes);
     } catch (error) {
-      await this.show(
-        tasks.map(({ id }) => id),
-        Math.min(REDISPATCH_MS, visibilityMs),
-      );
+      const afterMs = Math.min(REDISPATCH_MS, visibilityMs);
+      await this.giveBack(tasks.map(({ id: taskId }) => ({ taskId, afterMs })));
       throw error;
     }
+  }
+
+  /** Those that begin now: not what has killed its share of processes, and of the suspects one. */
+  private async sift(taken: readonly TakenTask[]): Promise<readonly TakenTask[]> {
+    const { maxCrashes } = this.options;
+    const waiting: TaskReturn[] = [];
+    const tasks = taken.filter((task) => {
+      const crashes = task.takes - 1;
+      if (crashes >= maxCrashes) void this.fail(task);
+      else if (crashes < SUSPECT_FROM || this.suspects.enter(task.id)) return true;
+      else waiting.push({ taskId: task.id, afterMs: SUSPECT_PACE_MS * (waiting.length + 1) });
+      return false;
+    });
+    if (waiting.length > 0) await this.giveBack(waiting);
+    return tasks;
   }
 
   private async dispatched(

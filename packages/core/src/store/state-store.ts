@@ -211,6 +211,12 @@ export interface TakenTask extends RemoteTask {
   readonly isUnserved: boolean;
 }
 
+/** A task that was taken in vain, and when it is to be visible again. */
+export interface TaskReturn {
+  readonly taskId: string;
+  readonly afterMs: number;
+}
+
 /** A task whose step nobody serves. */
 export interface UnservedTask {
   readonly runId: string;
@@ -396,8 +402,8 @@ export interface StateStore {
   takeTasks(request: TakeTasksRequest): Promise<TakeTasksResult>;
   /** Keeps tasks invisible for longer, as somebody has them: they are not unserved. Unknown ids are ignored. */
   extendTasks(taskIds: readonly string[], visibilityMs: number): Promise<void>;
-  /** Gives back tasks that were taken in vain, visible after a time: the take is not counted. Unknown ids are ignored. */
-  returnTasks(taskIds: readonly string[], afterMs: number): Promise<void>;
+  /** Gives back tasks that were taken in vain: the take is not counted. Unknown ids are ignored. */
+  returnTasks(returns: readonly TaskReturn[]): Promise<void>;
   /** Remembers that nobody serves these tasks: since now, or since it was first said. Unknown ids are ignored. */
   markUnserved(taskIds: readonly string[]): Promise<void>;
   /** Puts results into the inboxes of their runs; `ignored` for an unknown task, attempt or token. */

@@ -33,6 +33,7 @@ import {
   type TakeTasksRequest,
   type TakeTasksResult,
   type TaskResult,
+  type TaskReturn,
   type TerminateRequest,
   type TransactionGate,
   type TransactionOutcome,
@@ -223,8 +224,8 @@ export class SqlStateStore implements StateStore {
     return this.#executor.write(() => tasks.extendTasks(taskIds, visibilityMs));
   }
 
-  returnTasks(taskIds: readonly string[], afterMs: number): Promise<void> {
-    return this.#executor.write(() => tasks.returnTasks(taskIds, afterMs));
+  returnTasks(returns: readonly TaskReturn[]): Promise<void> {
+    return this.#executor.write(() => tasks.returnTasks(returns));
   }
 
   markUnserved(taskIds: readonly string[]): Promise<void> {

@@ -3,6 +3,7 @@ import {
   type TakeTasksRequest,
   type TakeTasksResult,
   type TaskResult,
+  type TaskReturn,
   UNTAKEN_MS,
   type UnservedTask,
 } from '@dudousxd/nestjs-durable-core';
@@ -61,11 +62,11 @@ export function* extendTasks(taskIds: readonly string[], visibilityMs: number): 
 }
 
 /** Takes back what was taken in vain; unknown ids are ignored. */
-export function* returnTasks(taskIds: readonly string[], afterMs: number): Script<void> {
+export function* returnTasks(returns: readonly TaskReturn[]): Script<void> {
   const now = yield* databaseTime();
   yield* change(
     RETURN_TASK,
-    taskIds.map((id) => [now + afterMs, id]),
+    returns.map(({ taskId, afterMs }) => [now + afterMs, taskId]),
   );
 }
 

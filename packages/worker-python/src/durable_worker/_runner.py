@@ -3,6 +3,8 @@
 R1  A job that cannot be run here goes back to its queue; one that is no task is dropped.
 R2  An attempt that is running here already is not run beside itself.
 R3  A shutdown is never reported as a failure: what is not done goes back to its queue.
+R4  Of jobs that have lost workers before, one begins at a time: what runs beside the culprit is not
+    blamed with it.
 """
 
 from __future__ import annotations
@@ -30,14 +32,37 @@ from .errors import RemoteCrashError
 
 #: A job that has waited for longer may be of an attempt that is over.
 _FRESH_MS: Final = 60_000
-#: When a job comes again whose step is not served here.
-_FOREIGN_SECONDS: Final = 1.0
+#: When a job comes again that is not run here now.
+_LATER_SECONDS: Final = 1.0
+#: Processes that an attempt has lost before it is a suspect.
+_SUSPECT_FROM: Final = 2
+#: Who has lived for longer has not killed its process, or does so slowly.
+_PROBATION_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
 class _Running:
     attempt: Attempt
     over: asyncio.Future[bool]
+
+
+class _SuspectSlot:
+    """Lets attempts that have lost processes before begin one at a time (R4)."""
+
+    def __init__(self) -> None:
+        self._holder: str | None = None
+        self._since = 0.0
+
+    def enter(self, task_id: str) -> bool:
+        now = time.monotonic()
+        if self._holder is not None and now - self._since < _PROBATION_SECONDS:
+            return self._holder == task_id
+        self._holder, self._since = task_id, now
+        return True
+
+    def leave(self, task_id: str) -> None:
+        if self._holder == task_id:
+            self._holder = None
 
 
 class Runner:
@@ -64,6 +89,7 @@ class Runner:
         self._cancelled = CancelMemory()
         #: By the token of the attempt: a later attempt of the same task has another.
         self._running: dict[str, _Running] = {}
+        self._suspects = _SuspectSlot()
         self._is_closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -81,13 +107,18 @@ class Runner:
         definition = self._steps.get(task.step)
         if definition is None:
             self._note_foreign(queue, task.step)
-            raise Later(_FOREIGN_SECONDS)
+            raise Later(_LATER_SECONDS)
         if task.max_crashes is not None and job.crashes >= task.max_crashes:
             await self._refuse(task, job.crashes)
             return
-        # Again: a shutdown may have begun while Redis was asked.
-        if self._is_closing or not await self._attempt(definition, task):
-            raise Later
+        if job.crashes >= _SUSPECT_FROM and not self._suspects.enter(task.task_id):
+            raise Later(_LATER_SECONDS)
+        try:
+            # Again: a shutdown may have begun while Redis was asked.
+            if self._is_closing or not await self._attempt(definition, task):
+                raise Later
+        finally:
+            self._suspects.leave(task.task_id)
 
     async def _refuse(self, task: Task, crashes: int) -> None:
         """It has lost too many workers to be begun once more."""

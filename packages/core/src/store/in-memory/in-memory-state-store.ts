@@ -31,6 +31,7 @@ import type {
   TakeTasksRequest,
   TakeTasksResult,
   TaskResult,
+  TaskReturn,
   TerminateRequest,
   TransactionOutcome,
   Turn,
@@ -190,8 +191,8 @@ export class InMemoryStateStore implements StateStore {
     extendTasks(this.#begin(), taskIds, visibilityMs);
   }
 
-  async returnTasks(taskIds: readonly string[], afterMs: number): Promise<void> {
-    returnTasks(this.#begin(), taskIds, afterMs);
+  async returnTasks(returns: readonly TaskReturn[]): Promise<void> {
+    returnTasks(this.#begin(), returns);
   }
 
   async markUnserved(taskIds: readonly string[]): Promise<void> {

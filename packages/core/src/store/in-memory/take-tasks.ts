@@ -3,6 +3,7 @@ import type {
   RemoteTask,
   TakeTasksRequest,
   TakeTasksResult,
+  TaskReturn,
   UnservedTask,
 } from '../state-store.js';
 import type { Transition } from './transition.js';
@@ -27,12 +28,8 @@ export function extendTasks(
 }
 
 /** Takes back what was taken in vain; unknown ids are ignored. */
-export function returnTasks(
-  { tables, now }: Transition,
-  taskIds: readonly string[],
-  afterMs: number,
-): void {
-  for (const id of taskIds) tables.tasks.giveBack(id, now + afterMs);
+export function returnTasks({ tables, now }: Transition, returns: readonly TaskReturn[]): void {
+  for (const { taskId, afterMs } of returns) tables.tasks.giveBack(taskId, now + afterMs);
 }
 
 /** Remembers since when nobody serves the tasks; unknown ids are ignored. */

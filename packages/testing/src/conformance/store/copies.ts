@@ -41,7 +41,7 @@ function viewsOf(bench: StoreBench): readonly (() => Promise<unknown>)[] {
     () => store.createRuns({ runs: [bench.newRun({ id: 'mine' })], claim: null }),
     async () => {
       const { tasks } = await store.takeTasks(outbox);
-      await store.returnTasks(['task'], 0);
+      await store.returnTasks([{ taskId: 'task', afterMs: 0 }]);
       return tasks;
     },
     () => store.listUnserved(['mine']),

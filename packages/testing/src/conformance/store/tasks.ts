@@ -29,6 +29,10 @@ function resultOf(taskId: string, overrides: Partial<TaskResult['result']> = {})
   return { taskId, token: `token-of-${taskId}`, result: { ...result, ...overrides } };
 }
 
+function back(taskId: string, afterMs = 0) {
+  return { taskId, afterMs };
+}
+
 /** The outbox of remote attempts: leases of tasks, and one result per attempt. */
 export function describeTasks(storeTest: StoreTest): void {
   describe('takeTasks', () => {
@@ -93,7 +97,7 @@ export function describeTasks(storeTest: StoreTest): void {
         ['a', 1],
         ['b', 1],
       ]);
-      await bench.store.returnTasks(['a', 'nothing'], 1_000);
+      await bench.store.returnTasks([back('a', 1_000), back('nothing', 1_000)]);
       expect(await takes()).toEqual([]);
       await bench.advance(1_000);
       expect(await takes()).toEqual([['a', 1]]);
@@ -102,9 +106,9 @@ export function describeTasks(storeTest: StoreTest): void {
         ['a', 2],
         ['b', 2],
       ]);
-      for (let i = 0; i < 4; i += 1) await bench.store.returnTasks(['a', 'a'], 0);
+      for (let i = 0; i < 4; i += 1) await bench.store.returnTasks([back('a'), back('a')]);
       expect(await takes()).toEqual([['a', 1]]);
-      await bench.store.returnTasks([], 0);
+      await bench.store.returnTasks([]);
     });
 
     storeTest('gives each task to one of several takers', async (bench) => {
@@ -222,7 +226,7 @@ export function describeTasks(storeTest: StoreTest): void {
       await withTasks(bench, { id: 'a' }, { id: 'b' });
       await bench.store.takeTasks(TAKE);
       await bench.store.markUnserved(['a']);
-      await bench.store.returnTasks(['a', 'b'], 0);
+      await bench.store.returnTasks([back('a'), back('b')]);
       const { tasks } = await bench.store.takeTasks(TAKE);
       expect(tasks.map((task) => [task.id, task.isUnserved])).toEqual([
         ['a', true],

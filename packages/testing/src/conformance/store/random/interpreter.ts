@@ -115,8 +115,9 @@ export class Interpreter {
       const ids = [choose(tasks, command.task).id];
       await this.#pair.both((store) => store.extendTasks(ids, command.visibilityMs));
     } else if (command.op === 'returnTasks') {
-      const ids = [choose(tasks, command.task).id];
-      await this.#pair.both((store) => store.returnTasks(ids, command.afterMs));
+      const { afterMs } = command;
+      const returns = [{ taskId: choose(tasks, command.task).id, afterMs }];
+      await this.#pair.both((store) => store.returnTasks(returns));
     } else if (command.op === 'markUnserved') {
       const ids = [choose(tasks, command.task).id];
       await this.#pair.both((store) => store.markUnserved(ids));
