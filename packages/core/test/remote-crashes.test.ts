@@ -10,7 +10,7 @@ import {
   type WorkflowCtx,
 } from '../src/index.js';
 import { createEngine, quietRuntime, until } from './harness.js';
-import { gate } from './support/wrap-store.js';
+import { gate, wrapStore } from './support/wrap-store.js';
 
 const FAST = { maxPoll: 20, lease: 150, heartbeat: 50 } as const;
 
@@ -124,6 +124,36 @@ it('does not count processes that stop in the middle', async () => {
   const last = await startProcess({ store, invoke: async () => 7 });
   expect(await last.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 7 });
   await last.stop();
+});
+
+it('does not count a process that is at work on it, however long it was cut off', async () => {
+  const base = new InMemoryStateStore();
+  let takes = 0;
+  // No sign of life reaches the database, so that the attempt comes into sight time and again.
+  const store = wrapStore(base, {
+    extendTasks: async () => undefined,
+    takeTasks: async (request) => {
+      const result = await base.takeTasks(request);
+      takes += result.tasks.length;
+      return result;
+    },
+  }) as InMemoryStateStore;
+  const finish = gate();
+  let begun = 0;
+  const engine = await startProcess({
+    store,
+    invoke: async () => {
+      begun += 1;
+      await finish.opened;
+      return 7;
+    },
+  });
+  const { runId } = await engine.startRun('wf', null);
+  await until(() => takes >= 5);
+  finish.open();
+  expect(await engine.waitForRun(runId, { timeout: '5s' })).toMatchObject({ output: 7 });
+  expect(begun).toBe(1);
+  await engine.stop();
 });
 
 it('does not blame what ran beside the culprit', async () => {

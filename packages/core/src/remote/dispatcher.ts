@@ -292,16 +292,22 @@ export class Dispatcher implements TransportSink {
 
   /** Those that begin now: not what has killed its share of processes, and of the suspects one. */
   private async sift(taken: readonly TakenTask[]): Promise<readonly TakenTask[]> {
-    const { maxCrashes } = this.options;
+    const { maxCrashes, visibilityMs } = this.options;
+    const alive: TaskReturn[] = [];
     const waiting: TaskReturn[] = [];
     const tasks = taken.filter((task) => {
+      // It came into sight while it was at work here: the database was away, or this process stood still.
+      if (this.outstanding.has(task.id)) {
+        alive.push({ taskId: task.id, afterMs: visibilityMs });
+        return true;
+      }
       const crashes = task.takes - 1;
       if (crashes >= maxCrashes) void this.fail(task);
       else if (crashes < SUSPECT_FROM || this.suspects.enter(task.id)) return true;
       else waiting.push({ taskId: task.id, afterMs: SUSPECT_PACE_MS * (waiting.length + 1) });
       return false;
     });
-    if (waiting.length > 0) await this.giveBack(waiting);
+    if (alive.length + waiting.length > 0) await this.giveBack([...alive, ...waiting]);
     return tasks;
   }
 
