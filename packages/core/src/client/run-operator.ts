@@ -228,7 +228,9 @@ export class RunOperator {
     ]);
     const served = new Set(live);
     const isNeeded = runs.some((run) => isUnclaimable(run, served));
-    const lastServed = isNeeded ? await store.lastServed(settings.namespace) : new Map<string, number>();
+    const lastServed = isNeeded
+      ? await store.lastServed(settings.namespace)
+      : new Map<string, number>();
     return { served, lastServed, unserved };
   }
 }
