@@ -54,6 +54,7 @@ async function tryWithFault(
   );
   const hasHit = fault.hasHit();
   fault.disarm();
+  await fixture.whenSettled?.();
   const left = await dump(fixture);
   expect([before, after], `after a fault at statement ${n + 1}`).toContainEqual(left);
   if (!failure) expect(left).toEqual(after);
@@ -84,6 +85,7 @@ async function tryBatchWithFault(fixture: StoreFixture, n: number): Promise<bool
   const answers = await fixture.store.commit(turns).catch(() => []);
   const hasHit = fault?.hasHit() ?? false;
   fault?.disarm();
+  await fixture.whenSettled?.();
   for (const [i, state] of (await look()).entries()) {
     const done = [statuses[i], 1];
     if (answers[i]?.outcome === 'committed') expect(state).toEqual(done);

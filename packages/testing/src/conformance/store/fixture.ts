@@ -23,6 +23,11 @@ export interface StoreFixture {
    * being executed; once. Only for stores that issue statements: see `injectsFaults`.
    */
   failAfterStatements?(n: number): StatementFault;
+  /**
+   * Resolves when the database has ended what connections have left behind that the store has given up. What it has not
+   * ended is locked, and a look passes over it.
+   */
+  whenSettled?(): Promise<void>;
   /** Closes the handles and removes the data. */
   dispose(): Promise<void>;
 }
