@@ -9,22 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
 from . import _json
 from ._limits import MAX_MESSAGE_BYTES, MAX_MESSAGE_DEPTH, is_too_deep, is_too_large
+from ._message_parts import (
+    MAX_ITEMS,
+    MAX_SAFE,
+    PROTOCOL_VERSION,
+    Count,
+    Name,
+    Part,
+    Positive,
+    Text,
+    whole,
+)
+from ._message_parts import Message as MessageBase
+from ._turn_messages import Call, CallResult, Lost, Release, Turn, TurnResult
 
-PROTOCOL_VERSION: Final = 1
-
-_MAX_SAFE: Final = 2**53 - 1
 _QUOTED: Final = 60
 
 RefusalKind = Literal[
@@ -47,44 +49,7 @@ class Refusal:
     detail: str
 
 
-def _whole(value: object) -> object:
-    """JSON knows one kind of number: 1.0 is 1."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _at_most(units: int) -> AfterValidator:
-    """Length in UTF-16 code units, as JavaScript counts."""
-
-    def check(text: str) -> str:
-        if len(text) + sum(character > "\uffff" for character in text) > units:
-            raise ValueError(f"it is longer than {units}")
-        return text
-
-    return AfterValidator(check)
-
-
-Name = Annotated[str, Field(min_length=1), _at_most(1_024)]
-Text = Annotated[str, _at_most(8_192)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_MAX_SAFE)]
-Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=_MAX_SAFE)]
-Version = Annotated[Literal[1], BeforeValidator(_whole)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
-    )
-
-
-class _Message(_Part):
-    v: Version = PROTOCOL_VERSION
-
-    def text(self) -> str:
-        """The message as it is sent; fields that are None are left out."""
-        return _json.write(self.model_dump(by_alias=True, exclude_none=True))
-
-
-class Task(_Message):
+class Task(MessageBase):
     """One attempt of a remote step, from an engine to a worker."""
 
     type: Literal["task"] = "task"
@@ -104,11 +69,13 @@ class Task(_Message):
     liveness_ms: Positive
     max_crashes: Count | None = None
     progress: str | None = None
+    #: A step of a workflow whose code is here: the function is at `position` of it.
+    activation: Name | None = None
     traceparent: Name | Literal[""] | None = None
     tracestate: Text | None = None
 
 
-class Result(_Message):
+class Result(MessageBase):
     """How an attempt has ended, from a worker to an engine."""
 
     type: Literal["result"] = "result"
@@ -124,7 +91,7 @@ class Result(_Message):
     tracestate: Text | None = None
 
 
-class Heartbeat(_Message):
+class Heartbeat(MessageBase):
     """A sign of life of a running attempt."""
 
     type: Literal["heartbeat"] = "heartbeat"
@@ -133,35 +100,43 @@ class Heartbeat(_Message):
     progress: str | None = None
 
 
-class Cancel(_Message):
+class Cancel(MessageBase):
     """Asks for attempts to be stopped."""
 
     type: Literal["cancel"] = "cancel"
-    task_ids: Annotated[list[Name], Field(max_length=10_000)]
+    task_ids: Annotated[list[Name], Field(max_length=MAX_ITEMS)]
     reason: Text
 
 
-class Sdk(_Part):
+class Sdk(Part):
     name: Name
     version: Name
 
 
-class ServedStep(_Part):
+class ServedStep(Part):
     name: Name
     queue: Name
 
 
-class WorkerPresence(_Message):
-    """Who serves what. A worker without steps serves no more."""
+class ServedWorkflow(Part):
+    name: Name
+    version: Name
+
+
+class WorkerPresence(MessageBase):
+    """Who serves what. A worker without steps and workflows serves no more."""
 
     type: Literal["worker"] = "worker"
     worker: Name
     started_at: Count
     sdk: Sdk
-    steps: Annotated[list[ServedStep], Field(max_length=10_000)]
+    steps: Annotated[list[ServedStep], Field(max_length=MAX_ITEMS)]
+    workflows: Annotated[list[ServedWorkflow], Field(max_length=MAX_ITEMS)] | None = None
+    #: Key of the stream of turns; there if it serves any workflow.
+    inbox: Name | None = None
 
 
-class EnginePresence(_Message):
+class EnginePresence(MessageBase):
     """An engine that reads a results stream."""
 
     type: Literal["engine"] = "engine"
@@ -170,7 +145,20 @@ class EnginePresence(_Message):
     results: Name
 
 
-Message = Task | Result | Heartbeat | Cancel | WorkerPresence | EnginePresence
+Message = (
+    Task
+    | Result
+    | Heartbeat
+    | Cancel
+    | WorkerPresence
+    | EnginePresence
+    | Turn
+    | TurnResult
+    | Lost
+    | Release
+    | Call
+    | CallResult
+)
 
 MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     "task": Task,
@@ -179,6 +167,12 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     "cancel": Cancel,
     "worker": WorkerPresence,
     "engine": EnginePresence,
+    "turn": Turn,
+    "turnResult": TurnResult,
+    "lost": Lost,
+    "release": Release,
+    "call": Call,
+    "callResult": CallResult,
 }
 
 
@@ -220,11 +214,11 @@ def _read_parsed(value: Any, types: tuple[str, ...]) -> Message | Refusal:
 def _check_version(value: dict[str, Any]) -> Refusal | None:
     if "v" not in value:
         return Refusal("notMessage", "it has no version 'v'")
-    version = _whole(value["v"])
+    version = whole(value["v"])
     is_number = isinstance(version, int) and not isinstance(version, bool)
     if is_number and version == PROTOCOL_VERSION:
         return None
-    if isinstance(version, int) and is_number and PROTOCOL_VERSION < version <= _MAX_SAFE:
+    if isinstance(version, int) and is_number and PROTOCOL_VERSION < version <= MAX_SAFE:
         todo = f"this release reads version {PROTOCOL_VERSION}; upgrade it"
         return Refusal("newerVersion", f"it has version {version}, and {todo}")
     return Refusal("unknownVersion", f"{_quote(value['v'])} is no version that is read here")
