@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from scripted_engine import activations
 
 from durable_worker import StepContext
 from durable_worker._context import Cancellation
@@ -42,6 +44,13 @@ def make_context(cancellation: Cancellation | None = None, **fields: Any) -> Ste
         heartbeat=lambda _: None,
         logger=logging.getLogger("test"),
     )
+
+
+@pytest.fixture(autouse=True)
+def _forget_workflows() -> Iterator[None]:
+    yield
+    while activations:
+        activations.pop().forget()
 
 
 @pytest.fixture(autouse=True)

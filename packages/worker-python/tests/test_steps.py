@@ -175,7 +175,7 @@ def test_the_decorator_gives_the_function_back() -> None:
     ids=repr,
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - each has its own words.
+    with pytest.raises(ValueError):
         Worker(**options)
 
 

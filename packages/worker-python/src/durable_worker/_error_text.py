@@ -7,6 +7,7 @@ raises, and the text is of bounded size, whatever the error is.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from typing import Any, Final
 
 from . import _json
@@ -27,6 +28,9 @@ def encode_error(error: BaseException) -> str:
 
 
 def _outline(error: BaseException, causes: int) -> dict[str, Any]:
+    recorded = getattr(error, "_recorded", None)
+    if isinstance(error, DurableError) and recorded is not None:
+        return _handed_on(error, recorded, causes)
     content: dict[str, Any] = {}
     if isinstance(error, DurableError):
         content["class"] = f"durable/{error.wire_name}"
@@ -44,6 +48,14 @@ def _outline(error: BaseException, causes: int) -> dict[str, Any]:
     if dropped:
         content["dropped"] = dropped
     return {"$error": content}
+
+
+def _handed_on(error: DurableError, recorded: Mapping[str, Any], causes: int) -> dict[str, Any]:
+    """What an engine has sent, as it was; the cause too, unless it was raised `from` another."""
+    cause = error.__cause__
+    if cause is None or cause is getattr(error, "_recorded_cause", None) or causes == 0:
+        return {"$error": dict(recorded)}
+    return {"$error": {**recorded, "cause": _outline(cause, causes - 1)}}
 
 
 def _name(error: BaseException) -> str:

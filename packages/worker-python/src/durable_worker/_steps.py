@@ -9,14 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
-
-from . import _json
 from ._context import StepContext
-from ._values import UNDEFINED_TEXT, decode, encode, format_path, is_plain
-from .errors import SchemaValidationError
-
-_MAX_ISSUES = 20
+from ._typed import TypedValue
 
 
 class StepDefinition:
@@ -37,9 +31,9 @@ class StepDefinition:
             )
         self.name = name
         self.function = function
-        self._input = _adapter(input, f"input of step '{name}'")
-        self._output = _adapter(output, f"output of step '{name}'")
-        self._is_async = _is_async(function)
+        self._input = TypedValue(input, "input", f"remote step '{name}'")
+        self._output = TypedValue(output, "output", f"remote step '{name}'")
+        self._is_async = is_async(function)
         self._wants_context = _wants_context(name, function)
 
     async def call(self, text: str, step: StepContext) -> str:
@@ -47,55 +41,17 @@ class StepDefinition:
 
         When the caller is cancelled, so is an asynchronous function; a thread goes on alone.
         """
-        argument = self._read(text)
+        argument = self._input.read(text)
         arguments = (argument, step) if self._wants_context else (argument,)
         if self._is_async:
             output = await self.function(*arguments)
         else:
-            output = await _in_thread(self.function, arguments, self.name)
-        return self._write(output)
-
-    def _read(self, text: str) -> Any:
-        value = decode(text)
-        if self._input is None:
-            return value
-        # As JSON: strict models take dates and the like from a text there.
-        json_text = text if is_plain(text) else _json.write(value)
-        try:
-            return self._input.validate_json(json_text)
-        except ValidationError as error:
-            raise self._misfit("input", error) from error
-
-    def _write(self, output: Any) -> str:
-        field = f"The output of remote step '{self.name}'"
-        if self._output is None:
-            # Nothing: what a contract without an output expects. With an output type None is null.
-            return UNDEFINED_TEXT if output is None else encode(output, field)
-        try:
-            checked = self._output.validate_python(output)
-        except ValidationError as error:
-            raise self._misfit("output", error) from error
-        return encode(self._output.dump_python(checked, mode="json", by_alias=True), field)
-
-    def _misfit(self, side: str, error: ValidationError) -> SchemaValidationError:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        issues = [
-            {"path": format_path(tuple(issue["loc"]), ""), "message": issue["msg"]}
-            for issue in found[:_MAX_ISSUES]
-        ]
-        return SchemaValidationError(side, f"remote step '{self.name}'", issues)
+            output = await in_thread(self.function, arguments, self.name)
+        return self._output.write(output)
 
 
-def _adapter(kind: Any, what: str) -> TypeAdapter[Any] | None:
-    if kind is None:
-        return None
-    try:
-        return TypeAdapter(kind)
-    except PydanticSchemaGenerationError as error:
-        raise TypeError(f"The {what} is no type that pydantic knows: {error.message}") from error
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call gives a coroutine."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__.
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
@@ -117,7 +73,7 @@ def _wants_context(name: str, function: Callable[..., Any]) -> bool:
     return True
 
 
-async def _in_thread(function: Callable[..., Any], arguments: tuple[Any, ...], name: str) -> Any:
+async def in_thread(function: Callable[..., Any], arguments: tuple[Any, ...], name: str) -> Any:
     """Calls a function in a thread of its own, which does not keep the process from ending."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[Any] = loop.create_future()

@@ -10,9 +10,20 @@
     ├── SchemaValidationError     an input or an output does not fit its type
     ├── UnserializableValueError  a value is no JSON
     ├── UndecodableValueError     a text is no value that Python has
-    └── PayloadTooLargeError      an answer is too large to be sent
+    ├── PayloadTooLargeError      an answer is too large to be sent
+    ├── StepFailedError           an operation of a workflow has failed: its last error
+    ├── SignalTimeoutError        no signal came in time
+    ├── ChildFailedError          a child run ended failed or cancelled
+    ├── WorkflowCancelledError    the run is being cancelled: what was pending raises it
+    ├── ForeignAwaitError         workflow code did what only a step may do
+    ├── UnknownWorkflowError      a call: nobody has announced this workflow
+    ├── RunConflictError          a call: another run has this id
+    └── CallTimeoutError          a call: no engine has answered in time
 
 `name` and `code` are those that the engine knows; `fields` are facts for programs.
+
+What comes back from an engine is revived as the nearest class of these. It keeps the `name`,
+message and properties that were recorded, and raising it onward hands on what was recorded.
 """
 
 from __future__ import annotations
@@ -30,10 +41,24 @@ class DurableError(Exception):
     #: Stable identifier; messages may change.
     code: ClassVar[str] = "DURABLE"
 
+    #: What an engine has sent, for errors that came from there.
+    _recorded: ClassVar[Mapping[str, Any] | None] = None
+
     def __init__(self, message: str, *, fields: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.fields: dict[str, Any] = dict(fields or {})
+
+    @property
+    def name(self) -> str:
+        """Name of the error as it was recorded, such as `CardDeclined`, else that of its class."""
+        recorded = self._recorded
+        return type(self).__name__ if recorded is None else str(recorded.get("name"))
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Further properties that were recorded, by name; those that are no JSON are left out."""
+        return getattr(self, "_properties", {})
 
 
 class FatalError(DurableError):
@@ -167,3 +192,95 @@ class PayloadTooLargeError(DurableError):
             "Store it elsewhere and return a reference.",
             fields={"field": field, "bytes": size, "limit": limit},
         )
+
+
+class StepFailedError(DurableError):
+    """A step, remote or not, has failed; it has the name and message of the last attempt's error.
+
+    Those that failed with a class of this package are revived as that class instead: FatalError,
+    StepTimeoutError, SchemaValidationError and so on. `except DurableError` catches them all.
+    """
+
+    wire_name = "StepFailedError"
+    code = "STEP_FAILED"
+
+
+class SignalTimeoutError(DurableError):
+    """`ctx.wait_for_signal` saw no payload in time. A later one stays for the next wait."""
+
+    wire_name = "SignalTimeoutError"
+    code = "SIGNAL_TIMEOUT"
+
+    def __init__(self, token: str, timeout_ms: int) -> None:
+        message = f'No signal came for "{token}" within {timeout_ms} ms.'
+        super().__init__(message, fields={"token": token, "timeoutMs": timeout_ms})
+
+    @property
+    def token(self) -> str:
+        return str(self.fields.get("token", ""))
+
+
+class ChildFailedError(DurableError):
+    """A child run ended failed or cancelled; its error is `__cause__`."""
+
+    wire_name = "ChildFailedError"
+    code = "CHILD_FAILED"
+
+    @property
+    def child_run_id(self) -> str:
+        return str(self.fields.get("childRunId", ""))
+
+    @property
+    def workflow(self) -> str:
+        return str(self.fields.get("workflow", ""))
+
+
+class WorkflowCancelledError(DurableError):
+    """The run is being cancelled: its pending operations raise this. Catch it only to clean up.
+
+    An `Exception`, as in TypeScript, so that clean-up in `except Exception` happens for a cancel
+    too. A loop that swallows it goes on until the engine's deadline: look at `ctx.cancelled`.
+    It has nothing to do with asyncio.CancelledError.
+    """
+
+    wire_name = "CancelledError"
+    code = "CANCELLED"
+
+    @property
+    def reason(self) -> str | None:
+        reason = self.fields.get("reason")
+        return None if reason is None else str(reason)
+
+
+class ForeignAwaitError(DurableError):
+    """Workflow code did what is not replayed: I/O, threads, or a `ctx` used outside of its run.
+
+    In workflow code it blocks the run until the code is repaired, whether it is caught or not.
+    """
+
+    wire_name = "ForeignAwaitError"
+    code = "FOREIGN_AWAIT"
+
+
+class UnknownWorkflowError(DurableError):
+    """No process has ever announced a workflow of this name and version."""
+
+    wire_name = "UnknownWorkflowError"
+    code = "UNKNOWN_WORKFLOW"
+
+
+class RunConflictError(DurableError):
+    """A run with this id exists with another workflow, version or input."""
+
+    wire_name = "RunConflictError"
+    code = "RUN_CONFLICT"
+
+
+class CallTimeoutError(DurableError):
+    """No engine has answered in time. It may have been done: repeat it with the same id.
+
+    `fields` has the `runId` of a start, the `id` of a signal.
+    """
+
+    wire_name = "CallTimeoutError"
+    code = "CALL_TIMEOUT"
