@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import {
+  ChildFailedError,
   createSystemRuntime,
   DurableEngine,
+  FatalError,
   InMemoryStateStore,
   type RunResult,
   remoteStep,
   type StateStore,
+  UnknownWorkflowError,
   type WorkflowCtx,
 } from '@dudousxd/nestjs-durable-core';
 import { BullMqTransport } from '@dudousxd/nestjs-durable-transport-bullmq';
@@ -86,8 +89,10 @@ interface EngineParts {
 export class TestEngine {
   readonly engine: DurableEngine;
   readonly transport: BullMqTransport;
+  readonly #store: StateStore;
 
   private constructor(connection: RedisOptions, prefix: string, store: StateStore, worker: object) {
+    this.#store = store;
     this.transport = new BullMqTransport({ connection, prefix });
     const quiet = { debug() {}, info() {}, warn() {}, error() {} };
     this.engine = new DurableEngine({
@@ -98,6 +103,8 @@ export class TestEngine {
     });
     this.engine.registerWorkflow({ name: 'pay', version: '1', run: pay, source: 'Pay' });
     this.engine.registerWorkflow({ name: 'call', version: '1', run: call, source: 'Call' });
+    this.engine.registerWorkflow({ name: 'ts-child', version: '1', run: child, source: 'Child' });
+    this.engine.registerWorkflow({ name: 'ts-parent', version: '1', run: parent, source: 'Dad' });
   }
 
   static async start(
@@ -118,6 +125,29 @@ export class TestEngine {
     onTestFinished(() => test.engine.stop());
     await test.engine.start();
     return test;
+  }
+
+  /** Starts a run once an engine has heard of its workflow. */
+  async start(workflow: string, input: unknown, runId: string): Promise<string> {
+    await until(() =>
+      this.engine.startRun(workflow, input, { runId }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof UnknownWorkflowError) return false;
+          throw error;
+        },
+      ),
+    );
+    return runId;
+  }
+
+  /** What random values of the run derive from. */
+  async seed(runId: string): Promise<string> {
+    return (await this.#store.getRun(runId))?.seed ?? '';
+  }
+
+  async status(runId: string): Promise<string> {
+    return (await this.engine.getRun(runId)).status;
   }
 
   async pay(orderId: string): Promise<string> {
@@ -145,6 +175,24 @@ export class TestEngine {
 
 function pay(ctx: WorkflowCtx, orderId: unknown) {
   return ctx.remote(chargeCard, { orderId: String(orderId), amountCents: 1250 });
+}
+
+/** A child in TypeScript of a parent in Python. */
+function child(ctx: WorkflowCtx, given: unknown) {
+  return ctx.step('child', () => {
+    if (given === 'fail') throw new FatalError('the child fails');
+    return `${given} of ${ctx.run.parentRunId !== undefined}`;
+  });
+}
+
+/** The other way round. */
+async function parent(ctx: WorkflowCtx) {
+  const output = await ctx.child<string, string>('py-child', 'direct');
+  const failed = await ctx.child<string, string>('py-child', 'fail').catch((error: unknown) => {
+    if (error instanceof ChildFailedError) return error.cause;
+    throw error;
+  });
+  return { output, fatal: failed instanceof FatalError, message: String(failed) };
 }
 
 function call(ctx: WorkflowCtx, asked: unknown) {

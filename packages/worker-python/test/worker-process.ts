@@ -13,6 +13,10 @@ export interface WorkerSettings {
   readonly concurrency?: number;
   /** Python: options of redis-py. */
   readonly redisOptions?: object;
+  /** Workflows: for how many seconds runs stay in memory that nobody uses. */
+  readonly residentIdle?: number;
+  /** Workflows: which of its codes. Absent, `other`, `breaking`. */
+  readonly code?: string;
 }
 
 /** A worker in a process of its own, ended after the test. It prints `ready`, and `began <order> <attempt>`. */
@@ -30,7 +34,8 @@ export class WorkerProcess {
         ...process.env,
         PYTHONPATH: join(packageDir, 'src'),
         PYTHONDONTWRITEBYTECODE: '1',
-        PYTHONASYNCIODEBUG: '0',
+        // Any text turns it on.
+        PYTHONASYNCIODEBUG: '',
       },
     });
     this.#process = child;
@@ -54,12 +59,22 @@ export class WorkerProcess {
 
   /** How many attempts have begun here. */
   get begun(): number {
-    return this.lines.filter((line) => line.startsWith('began ')).length;
+    return this.count('began ');
+  }
+
+  /** How many lines begin so. */
+  count(start: string): number {
+    return this.lines.filter((line) => line.startsWith(start)).length;
   }
 
   /** Lets handlers that hold go on. */
   release(): void {
-    this.#process.stdin?.write('go\n');
+    this.tell('go');
+  }
+
+  /** Writes a line to the process. */
+  tell(line: string): void {
+    this.#process.stdin?.write(`${line}\n`);
   }
 
   /** Resolves when it has ended, to its exit code; null where the signal has ended it. */
@@ -74,15 +89,16 @@ export class WorkerProcess {
   }
 }
 
-/** tests/e2e_worker.py. */
+/** One of tests/e2e_*.py. */
 export class PythonWorker extends WorkerProcess {
   static async start(
     url: string,
     prefix: string,
     settings: WorkerSettings = {},
+    script: 'e2e_worker.py' | 'e2e_workflows.py' = 'e2e_worker.py',
   ): Promise<PythonWorker> {
     const options = JSON.stringify({ url, prefix, lease: LEASE_MS / 1_000, ...settings });
-    const worker = new PythonWorker(inject('python') ?? '', ['tests/e2e_worker.py', options]);
+    const worker = new PythonWorker(inject('python') ?? '', [`tests/${script}`, options]);
     await worker.says('ready');
     return worker;
   }

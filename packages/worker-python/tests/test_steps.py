@@ -180,5 +180,5 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_a_worker_without_steps_does_not_start() -> None:
-    with pytest.raises(ValueError, match="no step"):
+    with pytest.raises(ValueError, match="nothing to serve"):
         asyncio.run(Worker().start())

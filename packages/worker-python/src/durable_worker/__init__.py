@@ -4,6 +4,7 @@ See docs/python.md.
 """
 
 from ._bad_messages import DroppedMessages
+from ._client import Client, StartedRun
 from ._context import StepContext
 from ._queue_plan import RateLimit, TaskQueue
 from ._version import __version__
@@ -36,6 +37,7 @@ __all__ = [
     "CallTimeoutError",
     "ChildFailedError",
     "ChildHandle",
+    "Client",
     "DroppedMessages",
     "DurableError",
     "Duration",
@@ -51,6 +53,7 @@ __all__ = [
     "RunInfo",
     "SchemaValidationError",
     "SignalTimeoutError",
+    "StartedRun",
     "StepCancelledError",
     "StepContext",
     "StepFailedError",

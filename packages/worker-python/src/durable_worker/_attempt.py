@@ -12,16 +12,22 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ._context import Cancellation, StepContext
 from ._error_text import encode_error
 from ._messages import Task
-from ._steps import StepDefinition
 from ._values import decode, encode
 from .errors import HeartbeatTimeoutError, StepCancelledError, StepTimeoutError
 
 _THROTTLE = 1.0
+
+
+class Handler(Protocol):
+    """What an attempt calls: text in, text out."""
+
+    async def call(self, text: str, step: StepContext) -> str:
+        """Raises whatever the attempt is to fail with."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Attempt:
 
     def __init__(
         self,
-        definition: StepDefinition,
+        definition: Handler,
         task: Task,
         *,
         liveness: float,

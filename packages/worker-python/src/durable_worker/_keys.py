@@ -50,6 +50,17 @@ class Keys:
         """What starts the key of every results stream."""
         return f"{self._base}:results:"
 
+    @property
+    def engines(self) -> str:
+        return f"{self._base}:engines"
+
+    def engine(self, engine_id: str) -> str:
+        return f"{self._base}:engine:{engine_id}"
+
+    def inbox(self, reader: str) -> str:
+        """The stream of what is sent to one process."""
+        return f"{self._base}:inbox:{reader}"
+
     def worker(self, worker_id: str) -> str:
         return f"{self._base}:worker:{worker_id}"
 

@@ -58,7 +58,9 @@ class Presence:
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._link.commands.delete(self._keys.worker(self._message.worker))
-                gone = self._message.model_copy(update={"steps": []})
+                gone = self._message.model_copy(
+                    update={"steps": [], "workflows": None, "inbox": None}
+                )
                 await self._control.post(gone.text())
         except (TimeoutError, *AWAY_ERRORS, RedisError) as error:
             self._logger.debug("The farewell was not sent: %s", error)

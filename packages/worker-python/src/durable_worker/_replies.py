@@ -30,6 +30,10 @@ class Replies:
         self._logger = logger
         self._beats: set[asyncio.Task[None]] = set()
 
+    async def send(self, reply_to: str, text: str, what: str) -> None:
+        """Returns when Redis has it. Raises what Redis refuses it with, time and again."""
+        await self._link.persist(lambda: self._send(reply_to, text), what)
+
     async def result(self, task: Task, outcome: Outcome) -> None:
         """Returns when Redis has it. Raises what Redis refuses it with, time and again."""
         text = self._result_text(task, outcome)
@@ -56,7 +60,7 @@ class Replies:
         text = self._text(task, outcome.ok, outcome.payload, outcome)
         if not is_too_large(text, self._max_bytes):
             return text
-        field = f"the result of remote step '{task.step}' (max_message_bytes)"
+        field = f"the result of step '{task.step}' (max_message_bytes)"
         error = PayloadTooLargeError(field, byte_length(text), self._max_bytes)
         return self._text(task, False, encode_error(error), None, outcome.started_at)
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from ._attempt import Attempt, Outcome
+from ._attempt import Attempt, Handler, Outcome
 from ._bad_messages import BadMessages
 from ._control import CancelMemory
 from ._error_text import encode_error
@@ -127,6 +127,11 @@ class Runner:
         now = round(time.time() * 1000)
         await self._replies.result(task, Outcome(False, encode_error(error), now, None))
 
+    async def run_local(self, step: Handler, task: Task) -> None:
+        """A step of a workflow whose code is here. Returns when it is answered, or given up."""
+        if not self._is_closing:
+            await self._attempt(step, task)
+
     def cancel(self, message: Cancel) -> None:
         """Also remembers it, for attempts that come later."""
         self._cancelled.add(message.task_ids, message.reason)
@@ -152,14 +157,14 @@ class Runner:
             if not running.over.done():
                 running.over.set_result(False)
 
-    async def _attempt(self, definition: StepDefinition, task: Task) -> bool:
+    async def _attempt(self, definition: Handler, task: Task) -> bool:
         """False: nobody knows how it ended."""
         running = self._running.get(task.token)
         if running is None:
             running = self._begin(definition, task)
         return await asyncio.shield(running.over)
 
-    def _begin(self, definition: StepDefinition, task: Task) -> _Running:
+    def _begin(self, definition: Handler, task: Task) -> _Running:
         loop = asyncio.get_running_loop()
         attempt = Attempt(
             definition,

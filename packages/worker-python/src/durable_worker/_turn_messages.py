@@ -10,6 +10,7 @@ from ._message_parts import MAX_ITEMS, MAX_SAFE, Count, Message, Name, Part, Pos
 
 Whole = Annotated[int, BeforeValidator(whole), Field(ge=-MAX_SAFE, le=MAX_SAFE)]
 Names = Annotated[list[Name], Field(max_length=MAX_ITEMS)]
+ClosePolicy = Literal["cancel", "terminate", "abandon"]
 Site = Name | Literal[""]
 
 
@@ -79,7 +80,7 @@ class ChildRequest(Part):
     input: str
     tags: Names | None = None
     priority: Whole | None = None
-    close_policy: Literal["cancel", "abandon"] | None = None
+    close_policy: ClosePolicy | None = None
     detached: bool | None = None
 
 

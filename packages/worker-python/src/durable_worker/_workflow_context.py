@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 from ._local_steps import LocalStep
 from ._regions import Regions
 from ._turn_messages import (
     ChildRequest,
     ChildResultRequest,
+    ClosePolicy,
     RemoteRequest,
     Request,
     SignalRequest,
@@ -248,7 +249,7 @@ class WorkflowContext:
         run_id: str | None = None,
         tags: Sequence[str] = (),
         priority: int | None = None,
-        close_policy: Literal["cancel", "abandon"] | None = None,
+        close_policy: ClosePolicy | None = None,
     ) -> asyncio.Future[T]: ...
 
     @overload
@@ -262,7 +263,7 @@ class WorkflowContext:
         run_id: str | None = None,
         tags: Sequence[str] = (),
         priority: int | None = None,
-        close_policy: Literal["cancel", "abandon"] | None = None,
+        close_policy: ClosePolicy | None = None,
     ) -> asyncio.Future[Any]: ...
 
     def child(
@@ -275,7 +276,7 @@ class WorkflowContext:
         run_id: str | None = None,
         tags: Sequence[str] = (),
         priority: int | None = None,
-        close_policy: Literal["cancel", "abandon"] | None = None,
+        close_policy: ClosePolicy | None = None,
     ) -> asyncio.Future[Any]:
         """Starts a run of another workflow, in whatever language, and waits for its output.
 
@@ -295,7 +296,7 @@ class WorkflowContext:
         run_id: str | None = None,
         tags: Sequence[str] = (),
         priority: int | None = None,
-        close_policy: Literal["cancel", "abandon"] | None = None,
+        close_policy: ClosePolicy | None = None,
     ) -> asyncio.Future[ChildHandle[Any]]:
         """As `child`, but goes on when the run exists: `handle.run_id`, `await handle.result()`."""
         request = _child(workflow, input, version, run_id, tags, priority, close_policy, True)
@@ -392,11 +393,12 @@ def _child(
     run_id: str | None,
     tags: Sequence[str],
     priority: int | None,
-    close_policy: Literal["cancel", "abandon"] | None,
+    close_policy: ClosePolicy | None,
     detached: bool,
 ) -> ChildRequest:
-    if close_policy not in (None, "cancel", "abandon"):
-        raise ValueError(f"close_policy has to be 'cancel' or 'abandon', not {close_policy!r}.")
+    if close_policy not in (None, *get_args(ClosePolicy)):
+        known = ", ".join(get_args(ClosePolicy))
+        raise ValueError(f"close_policy has to be one of {known}, not {close_policy!r}.")
     if isinstance(tags, str):
         raise TypeError("tags has to be a list of names, not one str.")
     if priority is not None and (isinstance(priority, bool) or not isinstance(priority, int)):

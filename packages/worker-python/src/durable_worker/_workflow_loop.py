@@ -150,7 +150,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 handle._run()
             except (SystemExit, KeyboardInterrupt):
                 continue  # The task that has raised it has ended with it.
-        self._refuse("The code goes on and on without a pending operation")
+        self.refusal("The code goes on and on without a pending operation")
 
     def _prune(self) -> None:
         """Tasks that have not ended are kept: asyncio lets one vanish that nobody refers to."""
@@ -159,7 +159,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._tasks = [task for task in self._tasks if not task.done()]
         self._pruned_at = 2 * len(self._tasks) + 64
 
-    def _refuse(self, what: str) -> ForeignAwaitError:
+    def refusal(self, what: str) -> ForeignAwaitError:
+        """Breaks the loop; the error that says so."""
         error = ForeignAwaitError(f"{what}. {_INSTEAD}")
         self._owner.break_with(error)
         return error
@@ -176,7 +177,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         if self.is_current:
             self._ready.append(handle)
         else:
-            self._refuse("The code was to go on by something that is no operation of ctx")
+            self.refusal("The code was to go on by something that is no operation of ctx")
         return handle
 
     def call_soon_threadsafe(  # type: ignore[override]
@@ -185,7 +186,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
-        self._refuse("The code was to go on by another thread, or by I/O")
+        self.refusal("The code was to go on by another thread, or by I/O")
         return asyncio.Handle(callback, args, self, context)
 
     def call_later(  # type: ignore[override]
@@ -224,7 +225,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         if _is_as_completed(sys._getframe(1)):
             coro.close()
-            raise self._refuse(
+            raise self.refusal(
                 "asyncio.as_completed starts coroutines in an order that does not replay: give it "
                 "tasks, or the futures of ctx"
             )
@@ -280,7 +281,7 @@ def _is_as_completed(frame: Any) -> bool:
 
 def _refusal(name: str) -> Callable[..., Any]:
     def refuse(loop: WorkflowLoop, *_: Any, **__: Any) -> Any:
-        raise loop._refuse(f"Workflow code has no loop.{name}: no I/O, no threads, no processes")
+        raise loop.refusal(f"Workflow code has no loop.{name}: no I/O, no threads, no processes")
 
     refuse.__name__ = name
     return refuse

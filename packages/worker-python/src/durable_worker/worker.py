@@ -6,41 +6,37 @@ import asyncio
 import logging
 import os
 import signal
-import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from ._bad_messages import BadMessages, DroppedMessages
-from ._control import Control
+from ._client import Client
 from ._keys import Keys, Pace
 from ._limits import MAX_MESSAGE_BYTES
 from ._link import Link
-from ._messages import Sdk, ServedStep, WorkerPresence
-from ._presence import Presence
-from ._queue_plan import QueuePlan, TaskQueue, plan_queues
-from ._replies import Replies
-from ._runner import Runner
+from ._queue_plan import TaskQueue, plan_queues
+from ._session import Session, SessionSettings
 from ._steps import StepDefinition
-from ._task_queue import QueuedTask, TaskSource
-from ._version import __version__
+from ._workflow_definition import WorkflowDefinition
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: How long parts that have nothing left to do may take to end.
-_CLOSE_SECONDS: Final = 3.0
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Worker:
-    """Serves remote steps of durable workflows.
+    """Serves remote steps, and workflows, of nestjs-durable.
 
     Example:
         worker = Worker(redis_url="redis://localhost:6379")
 
         @worker.step("payments.charge-card", input=Charge, output=Charged)
         async def charge(input: Charge, step: StepContext) -> Charged: ...
+
+        @worker.workflow("fulfilment", version="1")
+        async def fulfil(ctx: WorkflowContext, order: Order) -> Shipped: ...
 
         worker.run()
     """
@@ -53,6 +49,9 @@ class Worker:
         namespace: str = "default",
         concurrency: int = 100,
         queues: Sequence[TaskQueue] = (),
+        workflow_concurrency: int = 100,
+        resident_workflows: int = 1_000,
+        resident_idle: float = 300.0,
         lease: float = 30.0,
         shutdown_timeout: float = 20.0,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
@@ -63,10 +62,16 @@ class Worker:
 
         `prefix`, `namespace` and `lease` (seconds) are those of the engines. `concurrency` is the
         number of tasks of one queue that run at once in this process; a step has a queue of its own
-        name, unless one of `queues` names it. `redis_options` are options of redis-py's connections
+        name, unless one of `queues` names it. `workflow_concurrency` is that number for steps of
+        workflows that have their code here. Up to `resident_workflows` runs stay in memory, each
+        for `resident_idle` seconds after its last use; of one that is needed again the history is
+        sent. `redis_options` are options of redis-py's connections
         such as `ssl_ca_certs`. Raises ValueError for what cannot be.
         """
         _require(concurrency >= 1, "concurrency has to be 1 or more")
+        _require(workflow_concurrency >= 1, "workflow_concurrency has to be 1 or more")
+        _require(resident_workflows >= 1, "resident_workflows has to be 1 or more")
+        _require(resident_idle >= 0, "resident_idle has to be 0 seconds or more")
         _require(lease > 0, "lease has to be more than 0 seconds")
         _require(shutdown_timeout >= 0, "shutdown_timeout has to be 0 seconds or more")
         _require(prefix != "" and namespace != "", "prefix and namespace must not be empty")
@@ -77,15 +82,31 @@ class Worker:
         self.shutdown_timeout = shutdown_timeout
         self._redis_url = redis_url
         self._redis_options = dict(redis_options or {})
-        self._keys = Keys(prefix, namespace)
-        self._pace = Pace.of_lease(lease)
         self._concurrency = concurrency
         self._queues = tuple(queues)
-        self._max_bytes = max_message_bytes
         self._logger = logger or logging.getLogger("durable_worker")
         self._bad = BadMessages(self._logger)
+        self._settings = SessionSettings(
+            worker=self.id,
+            keys=Keys(prefix, namespace),
+            pace=Pace.of_lease(lease),
+            workflow_concurrency=workflow_concurrency,
+            resident_workflows=resident_workflows,
+            resident_idle=resident_idle,
+            max_message_bytes=max_message_bytes,
+        )
+        #: Starts and signals runs. Closed when the worker stops.
+        self.client: Client = Client(
+            redis_url=redis_url,
+            prefix=prefix,
+            namespace=namespace,
+            max_message_bytes=max_message_bytes,
+            redis_options=redis_options,
+            logger=self._logger,
+        )
         self._steps: dict[str, StepDefinition] = {}
-        self._session: _Session | None = None
+        self._workflows: dict[tuple[str, str], WorkflowDefinition] = {}
+        self._session: Session | None = None
         self._stop_asked: asyncio.Event | None = None
 
     def step(self, name: str, *, input: Any = None, output: Any = None) -> Callable[[F], F]:
@@ -104,6 +125,30 @@ class Worker:
             _require(self._session is None, "steps have to be there before the worker starts")
             _require(name not in self._steps, f"two handlers serve the step '{name}'")
             self._steps[name] = StepDefinition(name, function, input=input, output=output)
+            return function
+
+        return register
+
+    def workflow(
+        self, name: str, *, version: str, input: Any = None, output: Any = None
+    ) -> Callable[[F], F]:
+        """Serves a workflow by the async function below; gives the function back as it is.
+
+        The function takes `(ctx)` or `(ctx, input)`, a `WorkflowContext`. Input and output are of
+        the types that it is annotated with, or of `input` and `output`; without any they are plain
+        JSON. Values that do not fit fail the run. A run stays on the version it was started with.
+
+        Raises ValueError for a name and version that are taken, or when the worker has started;
+        TypeError for a function that cannot be called so.
+        """
+
+        def register(function: F) -> F:
+            _require(self._session is None, "workflows have to be there before the worker starts")
+            key = (name, version)
+            _require(key not in self._workflows, f"two workflows are '{name}' version '{version}'")
+            self._workflows[key] = WorkflowDefinition(
+                name, version, function, input=input, output=output
+            )
             return function
 
         return register
@@ -131,20 +176,20 @@ class Worker:
     async def start(self) -> None:
         """Begins to serve. Does not wait for Redis, which may be away. Raises ValueError."""
         _require(self._session is None, "this worker has been started before")
-        _require(bool(self._steps), "there is no step to serve: use @worker.step")
-        self._session = _Session(
-            worker_id=self.id,
+        is_empty = not self._steps and not self._workflows
+        _require(not is_empty, "there is nothing to serve: use @worker.step or @worker.workflow")
+        self._session = Session(
+            self._settings,
             steps=dict(self._steps),
+            workflows=dict(self._workflows),
             plans=plan_queues(list(self._steps), self._queues, self._concurrency),
             link=Link(self._redis_url, self._logger, self._redis_options),
-            keys=self._keys,
-            pace=self._pace,
             bad=self._bad,
-            max_message_bytes=self._max_bytes,
             logger=self._logger,
         )
         self._session.start()
-        self._logger.info("Serving %s.", ", ".join(sorted(self._steps)))
+        workflows = (f"workflow {name} {version}" for name, version in sorted(self._workflows))
+        self._logger.info("Serving %s.", ", ".join([*sorted(self._steps), *workflows]))
 
     async def stop(self, timeout: float | None = None) -> None:
         """Takes no more, and waits for handlers up to `timeout` seconds (`shutdown_timeout`).
@@ -154,6 +199,7 @@ class Worker:
         """
         if self._session is not None:
             await self._session.stop(self.shutdown_timeout if timeout is None else timeout)
+        await self.client.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -189,105 +235,6 @@ class Worker:
         # At once, as if nobody listened. The tasks run again elsewhere when their locks have ended.
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-
-
-class _Session:
-    """A worker that serves."""
-
-    def __init__(
-        self,
-        *,
-        worker_id: str,
-        steps: dict[str, StepDefinition],
-        plans: list[QueuePlan],
-        link: Link,
-        keys: Keys,
-        pace: Pace,
-        bad: BadMessages,
-        max_message_bytes: int,
-        logger: logging.Logger,
-    ) -> None:
-        self._link = link
-        self._logger = logger
-        replies = Replies(
-            link, worker=worker_id, max_message_bytes=max_message_bytes, logger=logger
-        )
-        self._runner = Runner(
-            steps,
-            link=link,
-            keys=keys,
-            pace=pace,
-            replies=replies,
-            bad=bad,
-            max_message_bytes=max_message_bytes,
-            logger=logger,
-        )
-        self._control = Control(link, keys.control, bad=bad, on_cancel=self._runner.cancel)
-        self._presence = Presence(
-            link,
-            keys,
-            pace,
-            control=self._control,
-            message=_announcement(worker_id, plans),
-            logger=logger,
-        )
-        self._sources = [
-            TaskSource(
-                plan,
-                keys.tasks,
-                link=link,
-                pace=pace,
-                run=_run_of(self._runner, plan),
-                logger=logger,
-            )
-            for plan in plans
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._announcing: list[asyncio.Task[None]] = []
-        self._stopped: asyncio.Future[None] | None = None
-
-    def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        serving = [source.serve() for source in self._sources]
-        self._tasks = [loop.create_task(work) for work in (self._control.run(), *serving)]
-        self._announcing = [loop.create_task(self._presence.run())]
-
-    async def stop(self, timeout: float) -> None:
-        """Once, for all who ask."""
-        if self._stopped is None:
-            self._stopped = asyncio.ensure_future(self._stop(timeout))
-        await asyncio.shield(self._stopped)
-
-    async def _stop(self, timeout: float) -> None:
-        await asyncio.gather(*(source.pause() for source in self._sources))
-        await _cancelled(self._announcing)
-        await self._presence.end()
-        await self._runner.close(timeout)
-        await asyncio.gather(*(source.close(_CLOSE_SECONDS) for source in self._sources))
-        await _cancelled(self._tasks)
-        await self._link.close()
-
-
-def _run_of(runner: Runner, plan: QueuePlan) -> Callable[[QueuedTask], Coroutine[Any, Any, None]]:
-    async def run(job: QueuedTask) -> None:
-        await runner.run(plan.queue, job)
-
-    return run
-
-
-def _announcement(worker_id: str, plans: list[QueuePlan]) -> WorkerPresence:
-    return WorkerPresence(
-        worker=worker_id,
-        started_at=int(time.time() * 1000),
-        sdk=Sdk(name="python", version=__version__),
-        steps=[ServedStep(name=step, queue=plan.queue) for plan in plans for step in plan.steps],
-    )
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
 
 
 def _require(condition: bool, message: str) -> None:
