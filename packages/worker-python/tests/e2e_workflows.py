@@ -29,12 +29,13 @@ from durable_worker import (
 
 options = json.loads(sys.argv[1])
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+logging.getLogger("durable_worker").setLevel(logging.DEBUG)
 worker = Worker(
     redis_url=options["url"],
     prefix=options["prefix"],
     lease=options["lease"],
     shutdown_timeout=0.5,
-    resident_workflows=options.get("resident", 1_000),
+    resident_idle=options.get("residentIdle", 300),
 )
 released = asyncio.Event()
 SOON = RetryPolicy(initial_delay=0.001, jitter="none")
@@ -117,6 +118,7 @@ async def hold(ctx: WorkflowContext, order_id: str) -> Any:
 
 @worker.workflow("waits", version="1")
 async def waits(ctx: WorkflowContext, token: str) -> Any:
+    say("runs", ctx.run_id)
     numbers = [ctx.random(), str(ctx.uuid())]
     first = await ctx.step("first", pick, "first")
     value = await ctx.wait_for_signal(token)
@@ -220,8 +222,10 @@ async def long(ctx: WorkflowContext, steps: int) -> int:
         return total + 1
 
     total = 0
-    for _ in range(steps):
-        total = await ctx.step("add", add, total)
+    for _ in range(steps // 10):
+        totals = await asyncio.gather(*(ctx.step("add", add, total + n) for n in range(10)))
+        total = max(totals)
+    await ctx.wait_for_signal("enough")
     return total
 
 

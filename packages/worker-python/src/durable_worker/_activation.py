@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ._error_text import encode_error
 from ._local_steps import LocalStep
+from ._message_parts import MAX_ITEMS
 from ._operation import Operation, Pending, TimerOperation
 from ._parking import let_go
 from ._turn_messages import (
@@ -97,6 +98,9 @@ class Activation:
     def answer(self, turn: Turn, worker: str) -> TurnResult:
         """What the code did since the last answer."""
         asked, self._asked, self._asked_at = self._asked, [], {}
+        if len(asked) > MAX_ITEMS:
+            what = f"The code asks for {len(asked)} things in one turn, and {MAX_ITEMS} may be"
+            self.break_with(ForeignAwaitError(f"{what}. Ask for less at once."))
         end = None if self._is_end_told or self._is_stuck else self._end
         self._is_end_told = self._is_end_told or end is not None
         return TurnResult(

@@ -24,7 +24,6 @@ from ._context import StepContext
 from ._error_text import encode_error
 from ._keys import Keys, Pace
 from ._limits import byte_length, is_too_large
-from ._message_parts import MAX_ITEMS
 from ._messages import Message, Refusal, Task
 from ._replies import Replies
 from ._runner import Runner
@@ -36,6 +35,9 @@ from .errors import PayloadTooLargeError, StepCancelledError
 #: How long turns may keep the loop from other work.
 _SLICE: Final = 0.02
 _MAX_FORGOTTEN: Final = 10_000
+#: For so long an activation is kept though there are too many: two that push each other out, again
+#: and again, would both get nowhere.
+_GRACE: Final = 5.0
 
 Definitions = Mapping[tuple[str, str], WorkflowDefinition]
 
@@ -45,12 +47,12 @@ class _Held:
     activation: Activation
     token: str
     reply_to: str
+    used_at: float
     #: Number of the turn that comes next.
     next_turn: int = 1
     #: Turns and steps under way.
     busy: int = 0
     is_released: bool = False
-    used_at: float = field(default_factory=time.monotonic)
     in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -71,7 +73,7 @@ class Activations:
         max_message_bytes: int,
         logger: logging.Logger,
     ) -> None:
-        """Keeps `most` activations, and each for `idle` seconds after its last use."""
+        """Keeps about `most` activations, and each for `idle` seconds after its last use."""
         self._definitions = definitions
         self._worker = worker
         self._keys = keys
@@ -104,13 +106,17 @@ class Activations:
 
     def sweep(self) -> None:
         """Forgets those that nobody has used for a while, the oldest first."""
-        limit = time.monotonic() - self._idle
+        now = time.monotonic()
+        count = 0
         for key, held in list(self._held.items()):
-            is_old = held.used_at < limit or len(self._held) > self._most
-            if not is_old:
-                return
+            is_too_many = len(self._held) > self._most
+            if now - held.used_at < (min(_GRACE, self._idle) if is_too_many else self._idle):
+                break
             if held.busy == 0:
                 self._forget(key)
+                count += 1
+        if count > 0:
+            self._logger.debug("%d idle runs were forgotten; the engines have them.", count)
 
     def refuse_new(self) -> None:
         """Begins no activation and no step any more; what there is goes on."""
@@ -154,8 +160,9 @@ class Activations:
         if definition is None or turn.activation in self._forgotten:
             return None
         activation = Activation(definition, start, self._logger)
-        held = self._held[turn.activation] = _Held(activation, turn.token, turn.reply_to)
         self.sweep()
+        held = _Held(activation, turn.token, turn.reply_to, time.monotonic())
+        self._held[turn.activation] = held
         return held
 
     async def _run_turn(self, held: _Held, turn: Turn) -> None:
@@ -189,9 +196,6 @@ class Activations:
                 paused_at = time.monotonic()
 
     def _answer_text(self, answer: TurnResult) -> str:
-        if len(answer.asked) > MAX_ITEMS:
-            what = f"The code has asked for {len(answer.asked)} things in one turn"
-            return self._broken(answer, f"{what}, and {MAX_ITEMS} may be. Ask for less at once.")
         text = answer.text()
         if not is_too_large(text, self._max_bytes):
             return text

@@ -26,7 +26,7 @@ from ._version import __version__
 
 #: How long parts that have nothing left to do may take to end.
 _CLOSE_SECONDS: Final = 3.0
-#: How often activations are looked at that nobody uses.
+#: How often activations are looked at that nobody uses, at most.
 _SWEEP_SECONDS: Final = 5.0
 
 
@@ -115,6 +115,7 @@ class Session:
             for plan in plans
         ]
         self._has_workflows = len(workflows) > 0
+        self._idle = settings.resident_idle
         self._tasks: list[asyncio.Task[None]] = []
         self._announcing: list[asyncio.Task[None]] = []
         self._stopped: asyncio.Future[None] | None = None
@@ -155,8 +156,9 @@ class Session:
         await self._inbox.remove()
 
     async def _sweep(self) -> None:
+        pause = min(_SWEEP_SECONDS, self._idle / 4)
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(pause)
             self._activations.sweep()
 
 

@@ -63,7 +63,7 @@ class Worker:
         `prefix`, `namespace` and `lease` (seconds) are those of the engines. `concurrency` is the
         number of tasks of one queue that run at once in this process; a step has a queue of its own
         name, unless one of `queues` names it. `workflow_concurrency` is that number for steps of
-        workflows that have their code here. Up to `resident_workflows` runs stay in memory, each
+        workflows that have their code here. About `resident_workflows` runs stay in memory, each
         for `resident_idle` seconds after its last use; of one that is needed again the history is
         sent. `redis_options` are options of redis-py's connections
         such as `ssl_ca_certs`. Raises ValueError for what cannot be.
@@ -71,7 +71,7 @@ class Worker:
         _require(concurrency >= 1, "concurrency has to be 1 or more")
         _require(workflow_concurrency >= 1, "workflow_concurrency has to be 1 or more")
         _require(resident_workflows >= 1, "resident_workflows has to be 1 or more")
-        _require(resident_idle >= 0, "resident_idle has to be 0 seconds or more")
+        _require(resident_idle >= 1, "resident_idle has to be 1 second or more")
         _require(lease > 0, "lease has to be more than 0 seconds")
         _require(shutdown_timeout >= 0, "shutdown_timeout has to be 0 seconds or more")
         _require(prefix != "" and namespace != "", "prefix and namespace must not be empty")
