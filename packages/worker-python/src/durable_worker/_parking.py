@@ -8,7 +8,7 @@ their frames are freed in silence.
 CPython has no function for that mark. It is the lowest bit of the word before the object, in all
 releases from 3.8 on that have the global lock; `gc.is_finalized` reads it. Where a trial shows that
 this does not hold, forgotten coroutines are kept in memory for ever instead.
-docs/decisions/0012-forgotten-coroutines-are-not-closed.md.
+docs/decisions/0014-forgotten-coroutines-are-not-closed.md.
 """
 
 from __future__ import annotations
