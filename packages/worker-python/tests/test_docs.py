@@ -54,4 +54,4 @@ def test_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Worker, "run", lambda worker: ran.append(worker))
     for path in folder.glob("*.py"):
         runpy.run_path(str(path), run_name="__main__")
-    assert len(ran) == 3
+    assert len(ran) == 4

@@ -214,7 +214,7 @@ class Client:
         except AWAY_ERRORS:
             return None
         except RedisError as error:
-            self._logger.warning("Redis refuses a call to an engine: %s", error)
+            link.report("A call to an engine", error)
             return None
 
     def _open(self) -> tuple[Link, Inbox]:

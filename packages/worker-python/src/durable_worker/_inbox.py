@@ -55,8 +55,8 @@ class Inbox:
                 cursor = await self._read(cursor)
             except AWAY_ERRORS:
                 await asyncio.sleep(_PAUSE)
-            except Exception:
-                self._logger.exception("Reading '%s' failed; trying again.", self.key)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it has to be read.
+                self._link.report(f"Reading '{self.key}'", error)
                 await asyncio.sleep(_ERROR_PAUSE)
 
     async def remove(self) -> None:
