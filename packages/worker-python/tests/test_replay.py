@@ -7,12 +7,13 @@ comes next is drawn by the engine.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from scripted_engine import Engine, check_every_prefix, drive, replay
+from scripted_engine import Engine, activations, check_every_prefix, drive, replay
 
 from durable_worker import DurableError, WorkflowContext
 
@@ -217,6 +218,13 @@ def text(value: Any) -> str:
     return str(value)
 
 
+def forget() -> None:
+    """While the warnings of this module are ignored."""
+    while activations:
+        activations.pop().forget()
+    gc.collect()
+
+
 def program_of(seed: int) -> Engine:
     work = Programs(seed).work(4)
 
@@ -236,7 +244,7 @@ def test_every_prefix_replays(block: int) -> None:
         ended += engine.end is not None
         operations += len(engine.asked)
         check_every_prefix(engine)
-        engine.activation.forget()
+    forget()
     # The rest awaits itself, or what it has given up.
     assert ended >= 25
     assert operations > 150
@@ -260,4 +268,5 @@ def test_other_code_is_noticed() -> None:
         assert answer.mismatch is not None
         assert answer.mismatch.position in (victim.position, 9_999)
         noticed += 1
+    forget()
     assert noticed > 40

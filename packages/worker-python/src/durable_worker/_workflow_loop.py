@@ -27,6 +27,8 @@ T = TypeVar("T")
 #: Callbacks of one window. Code that needs more awaits in a loop what is there already.
 MAX_CALLBACKS: Final = 1_000_000
 
+_TASK_IS_OF_THREAD: Final = sys.version_info >= (3, 14)
+
 _INSTEAD: Final = "Put it into ctx.step(…), and wait with ctx.sleep(…) or ctx.wait_for_signal(…)."
 
 
@@ -260,10 +262,10 @@ def _leave(generator: object) -> None:
 
 
 def _swap_task(loop: WorkflowLoop, task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
-    """Before Python 3.12 the current task is kept for each loop: there is nothing to swap."""
-    swap: Any = getattr(tasks, "_swap_current_task", None)
-    if swap is None:
+    """Before Python 3.14 the current task is kept for each loop: there is nothing to swap."""
+    if not _TASK_IS_OF_THREAD:
         return None
+    swap: Any = vars(tasks)["_swap_current_task"]
     outer: asyncio.Task[Any] | None = swap(loop, task)
     return outer
 
