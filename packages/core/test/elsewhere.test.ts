@@ -232,6 +232,26 @@ describe('a workflow whose code is elsewhere', () => {
     expect(await engine.waitForRun(runId)).toMatchObject({ output: [false, true] });
   });
 
+  it('fails the attempt of a step that loses its worker each time', async () => {
+    let begun = 0;
+    const retry = { retries: 1, retry: { initialDelay: 1 } } as const;
+    const poison: Body = (ctx) =>
+      ctx.step('poison', () => 1, retry).catch((error: { code: string }) => error.code);
+    const faults: WorkerFaults = {
+      beforeStep: () => {
+        begun += 1;
+        throw new Error('the worker is gone');
+      },
+    };
+    const worker = { maxRemoteCrashes: 3 };
+    const { engine } = await startElsewhere({ poison }, { faults, worker });
+    const { runId } = await engine.startRun('poison', null);
+    const result = await engine.waitForRun(runId, { timeout: '20s' });
+    expect(result).toMatchObject({ output: 'REMOTE_CRASH' });
+    // Three workers for each of two attempts.
+    expect(begun).toBe(6);
+  });
+
   it('learns that a child cannot be started as the failure of an operation', async () => {
     const { engine } = await startElsewhere({
       parent: (ctx) => ctx.child('nobody', null).catch((error: Error) => error.name),

@@ -145,9 +145,11 @@ export class WorkflowLines implements RemoteWorkflows {
 
   /** The worker has forgotten the activation, and all that it ran for it. */
   lost({ activation, token }: MessageOf<'lost'>): void {
-    const error = new LineLostError(`The worker has no activation ${activation}.`);
+    const message = `The worker has no activation ${activation}.`;
+    const error = new LineLostError(message, { crashed: false });
+    // A worker that never had it knows no token but that of the task.
     const isIt = (owed: Owed<never> | undefined) =>
-      owed?.line.activation === activation && owed.line.token === token;
+      owed?.line.activation === activation && (owed.line.token === token || owed.token === token);
     if (isIt(this.#turns.get(activation))) this.#lose(this.#turns, activation, error);
     for (const [taskId, owed] of [...this.#steps])
       if (isIt(owed)) this.#lose(this.#steps, taskId, error);
@@ -201,7 +203,7 @@ export class WorkflowLines implements RemoteWorkflows {
 
   #loseGone(owing: Map<string, Owed<never>>, id: string): void {
     const worker = owing.get(id)?.line.worker;
-    this.#lose(owing, id, new LineLostError(`Worker ${worker} is gone.`));
+    this.#lose(owing, id, new LineLostError(`Worker ${worker} is gone.`, { crashed: true }));
   }
 
   #lose(owing: Map<string, Owed<never>>, id: string, error: LineLostError): void {
@@ -222,7 +224,10 @@ export class WorkflowLines implements RemoteWorkflows {
       runtime: host.runtime,
       limitMs,
       counts: () => link.isReady,
-      onSilent: () => onSilent(new LineLostError(`No answer about ${what} in ${limitMs} ms.`)),
+      onSilent: () => {
+        const message = `No answer about ${what} in ${limitMs} ms.`;
+        onSilent(new LineLostError(message, { crashed: true }));
+      },
     });
   }
 
@@ -256,7 +261,8 @@ export class WorkflowLines implements RemoteWorkflows {
       })
       .catch((error: unknown) => {
         this.#options.link.report('Sending to a worker', error);
-        waiting()?.(new LineLostError(`Worker ${worker} could not be asked.`));
+        const message = `Worker ${worker} could not be asked.`;
+        waiting()?.(new LineLostError(message, { crashed: false }));
       });
   }
 }
@@ -307,7 +313,7 @@ function toOutcome(outcome: TurnOutcome): MessageInput<'turn'>['outcomes'][numbe
 }
 
 function closed(): LineLostError {
-  return new LineLostError('The transport is closed.');
+  return new LineLostError('The transport is closed.', { crashed: false });
 }
 
 /** No worker would read it. */

@@ -12,8 +12,10 @@ import type {
   TransactionOutcome,
   TransactionRequest,
 } from '../store/state-store.js';
+import type { LineLostError } from '../transport/remote-workflows.js';
 import type { LocalStepRunner } from './local-step.js';
 import type { RunExecution } from './run-execution.js';
+import type { StepAttempt } from './step-losses.js';
 
 /** The code of a run, to be run from the top. */
 export interface BoundCode {
@@ -31,7 +33,9 @@ export interface ActivationRequest {
   /** The code is elsewhere, and can no longer be reached there. `unserved`: nor anywhere else. */
   readonly onLost: (reason: Error, unserved: boolean) => void;
   /** The outcome of a step that ran elsewhere will never be known. */
-  readonly onStepLost: (reason: Error) => void;
+  readonly onStepLost: (reason: LineLostError, step: StepAttempt) => void;
+  /** Workers that an attempt of a step elsewhere has lost so far. */
+  readonly crashesOf: (step: StepAttempt) => number;
 }
 
 /** What a run's execution needs of the engine around it. */

@@ -12,6 +12,7 @@ import type { Arrival } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
+import { SuspectQueue } from '../remote/suspect-queue.js';
 import { startTimer, within } from '../remote/watchdog.js';
 import { RemoteActivation } from '../remote/workflow/remote-activation.js';
 import { Coroutine } from '../replay/coroutine.js';
@@ -70,6 +71,7 @@ export class Executor {
   private readonly localSteps: LocalStepRunner;
   private readonly transactions: LocalStepRunner;
   private readonly elsewhereSteps: LocalStepRunner;
+  private readonly suspects: SuspectQueue;
   /** Questions to code that is elsewhere. */
   private readonly exchanges = new Set<Promise<void>>();
   private readonly host: ExecutionHost;
@@ -91,6 +93,7 @@ export class Executor {
     this.localSteps = this.newRunner(worker.maxLocalSteps);
     this.transactions = this.newRunner(worker.maxTransactions);
     this.elsewhereSteps = this.newRunner(Number.POSITIVE_INFINITY);
+    this.suspects = new SuspectQueue(runtime);
     this.lease = new WorkerLease({
       store,
       runtime,
@@ -460,13 +463,15 @@ export class Executor {
   }
 
   private activateElsewhere(request: ActivationRequest, elsewhere: RemoteWorkflows): BoundCode {
-    const { registry, settings } = this.options;
+    const { registry, settings, worker } = this.options;
     const { workflow: name, version } = request.run;
     const activation = new RemoteActivation({
       ...request,
       codec: settings.codec,
       retry: settings.retry,
       open: () => elsewhere.open({ name, version }),
+      maxCrashes: worker.maxRemoteCrashes,
+      admit: (crashes) => this.suspects.admit(crashes),
       resolveWorkflow: (reference, wanted) => registry.require(reference, wanted),
       follow: (exchange) => {
         this.exchanges.add(exchange);

@@ -38,6 +38,7 @@ import { Intake } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
 import type { LocalStepRunner } from './local-step.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
+import { StepLosses } from './step-losses.js';
 import { type Input, type Taken, takeInput } from './take-input.js';
 
 type Phase = 'replaying' | 'live' | 'releasing' | 'parked' | 'closed';
@@ -65,6 +66,7 @@ export class RunExecution {
   /** Why its code cannot be reached, from the moment that is known until other code is looked for. */
   private lost: { readonly reason: Error; readonly unserved: boolean } | null = null;
   private lostInARow = 0;
+  private readonly losses = new StepLosses();
   private timeReached = 0;
   private stopTimer: (() => void) | null = null;
 
@@ -182,7 +184,11 @@ export class RunExecution {
         onLost: (reason, unserved) => {
           if (isCurrent()) this.onLost(reason, unserved);
         },
-        onStepLost: (reason) => this.onLost(reason, false),
+        onStepLost: (reason, step) => {
+          this.losses.note(reason, step);
+          this.onLost(reason, false);
+        },
+        crashesOf: (step) => this.losses.of(step),
       });
       activation = bound.activation;
       return bound;

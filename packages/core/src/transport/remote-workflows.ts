@@ -159,6 +159,13 @@ export interface LineStep {
 /** The worker of a line is gone, or does not know it any more. */
 export class LineLostError extends Error {
   override readonly name = 'LineLostError';
+  /** Whether the worker has died, or stands still, as far as anybody knows: not when it has said goodbye. */
+  readonly crashed: boolean;
+
+  constructor(message: string, { crashed }: { readonly crashed: boolean }) {
+    super(message);
+    this.crashed = crashed;
+  }
 }
 
 /** One activation of a run's code on one worker. */

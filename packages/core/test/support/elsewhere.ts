@@ -99,7 +99,7 @@ class Line implements WorkflowLine {
     const asked: WireAsked[] = [];
     if (request.start !== undefined) asked.push(...(await this.#begin(request.start)));
     const coroutine = this.#coroutine;
-    if (coroutine === undefined) throw new LineLostError('No such activation.');
+    if (coroutine === undefined) throw new LineLostError('No such activation.', { crashed: false });
     for (const outcome of request.outcomes) {
       const { seq, at } = outcome;
       if (outcome.outcome === 'cancelRequested') {
@@ -135,7 +135,7 @@ class Line implements WorkflowLine {
     try {
       await hook();
     } catch (error) {
-      throw new LineLostError(String(error));
+      throw new LineLostError(String(error), { crashed: true });
     }
   }
 
@@ -200,7 +200,7 @@ class Line implements WorkflowLine {
   async #run(step: LineStep): Promise<RemoteResult> {
     const { attempt, idempotencyKey, signal, progress, position } = step;
     const request = this.#operations.get(position)?.request;
-    if (request?.kind !== 'step') throw new LineLostError('No such step.');
+    if (request?.kind !== 'step') throw new LineLostError('No such step.', { crashed: false });
     const context: StepContext = {
       ...{ attempt, idempotencyKey, signal },
       heartbeat: (value) => {

@@ -14,12 +14,14 @@ import {
   DeterminismError,
   ForeignAwaitError,
   type OperationLabel,
+  RemoteCrashError,
 } from '../../errors/errors.js';
 import type { ResolvedRetryPolicy } from '../../model/retry.js';
 import type { RunRecord } from '../../model/run.js';
 import type { Activation, Asked, BodyEnd, Settlement } from '../../replay/activation.js';
 import { type Operation, recordedKind } from '../../replay/operation.js';
 import { EMPTY_HISTORY, type RecordedHistory } from '../../replay/recorded.js';
+import type { StepAttempt } from '../../run/step-losses.js';
 import type {
   ActivationStart,
   TurnAnswer,
@@ -51,7 +53,13 @@ export interface RemoteActivationOptions {
   /** Called at most once, when the code can no longer be reached. `unserved`: there is no worker for it. */
   readonly onLost: (reason: Error, unserved: boolean) => void;
   /** The outcome of a step that ran there will never be known. It may outlive the activation, as the run is loaded again. */
-  readonly onStepLost: (reason: Error) => void;
+  readonly onStepLost: (reason: LineLostError, step: StepAttempt) => void;
+  /** Workers that this attempt has lost so far. */
+  readonly crashesOf: (step: StepAttempt) => number;
+  /** How many it may lose. */
+  readonly maxCrashes: number;
+  /** Resolves when an attempt that has lost so many workers may begin; to what has to be called when it has ended. */
+  readonly admit: (crashes: number) => Promise<() => void>;
 }
 
 /** A replay goes out in parts of about this size, in characters and in outcomes. */
@@ -150,7 +158,8 @@ export class RemoteActivation implements Activation {
     const line = this.line ?? this.options.open();
     if (line === undefined) {
       const { workflow, version } = this.options.run;
-      this.lose(new LineLostError(`Nobody serves workflow '${workflow}' ${version} now.`), true);
+      const message = `Nobody serves workflow '${workflow}' ${version} now.`;
+      this.lose(new LineLostError(message, { crashed: false }), true);
       return;
     }
     this.line = line;
@@ -194,9 +203,14 @@ export class RemoteActivation implements Activation {
     { position, name, timeoutMs, heartbeatTimeoutMs }: StepPlace,
     step: StepContext,
   ): Promise<unknown> {
-    const { run, codec } = this.options;
+    const { run, codec, admit, crashesOf, maxCrashes } = this.options;
     const { line } = this;
     if (line === undefined) return never();
+    const at = { position, attempt: step.attempt };
+    const crashes = crashesOf(at);
+    if (crashes >= maxCrashes)
+      throw new RemoteCrashError({ step: name, attempt: step.attempt, crashes });
+    const leave = await admit(crashes);
     try {
       const { ok, payload } = await line.step({
         namespace: run.namespace,
@@ -214,8 +228,10 @@ export class RemoteActivation implements Activation {
     } catch (error) {
       if (!(error instanceof LineLostError)) throw error;
       // No failure of the step: it runs again, as the same attempt, where the code is by then.
-      this.options.onStepLost(error);
+      this.options.onStepLost(error, at);
       return never();
+    } finally {
+      leave();
     }
   }
 
