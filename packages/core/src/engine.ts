@@ -365,6 +365,7 @@ export class DurableEngine implements DurableClient {
       clock: this.clock,
       turns: this.turns,
       dispatcher: () => this.dispatcher,
+      taskHiddenMs: this.transport.reach === 'network' ? worker.leaseMs : 0,
       elsewhere: this.transport.workflows,
       startsUnderWay: () => this.starter.claimedUnderWay,
       isStarting: (runId, seed) => this.starter.isStarting(runId, seed),
@@ -395,6 +396,7 @@ export class DurableEngine implements DurableClient {
       visibilityMs: worker.leaseMs,
       maxCrashes: worker.maxRemoteCrashes,
       onWoken: (runIds) => executor.hint(runIds),
+      offer: ({ runId, id, position }, result) => executor.offer(runId, id, position, result),
       onWorkflows: (served) => executor.elsewhereChanged(served),
       onCall: (call) => answerCall(call, this, this.settings.codec),
     });

@@ -128,6 +128,7 @@ export type {
   HeartbeatResult,
   HintListener,
   HistoryRequest,
+  NewTask,
   ProbationRequest,
   RemoteTask,
   RetryRequest,

@@ -95,17 +95,22 @@ export interface CheckedResult {
   readonly error: unknown;
 }
 
-/** Takes the result of a remote attempt; one of an earlier attempt is consumed and forgotten. */
+/**
+ * Takes the result of a remote attempt; one of an earlier attempt is consumed and forgotten.
+ *
+ * @param taskId set when it has come here without the inbox: the turn ends the task, and whoever brought it waits for that
+ */
 export function takeRemote(
   state: RunState,
-  messageId: string,
+  { messageId, taskId }: { readonly messageId: string; readonly taskId?: string },
   { position, result }: { readonly position: number; readonly result: RemoteResult },
   checked: CheckedResult,
 ): Delivery | null {
-  state.draft.consumedInbox.push(messageId);
+  if (taskId === undefined) state.draft.consumedInbox.push(messageId);
   const waiting = state.waiting.get(position);
   if (waiting?.is !== 'remote' || waiting.attempt !== result.attempt || waiting.taskId === null)
     return null;
+  if (taskId !== undefined) state.draft.endedTasks.push(taskId);
   return endAttempt(state, waiting, {
     ...checked,
     startedAt: result.startedAt,

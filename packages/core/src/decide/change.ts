@@ -25,7 +25,18 @@ export function decideChange(
   if (end === null && cleanupIsOverdue(state, now)) {
     return settled(state, terminatedOutcome('its clean-up did not end in time'));
   }
-  return mayBeSuspended && canSuspend(state) ? suspended(state) : null;
+  return mayBeSuspended && canSuspend(state, now) ? suspended(state) : null;
+}
+
+/**
+ * Until when the run stays with its owner for the results of remote attempts that it has just sent: they go on in memory,
+ * and cost one commit together with what the code asks for next. 0 = there is nothing to stay awake for.
+ */
+export function awakeUntil(state: RunState): number {
+  for (const waiting of state.waiting.values()) {
+    if (waiting.is === 'remote' && waiting.taskId !== null) return state.awakeUntil;
+  }
+  return 0;
 }
 
 /** The change of a run that was cancelled before its body ever ran. */
@@ -47,7 +58,8 @@ function settled(state: RunState, outcome: RunOutcome): RunChange {
   return { to: 'settled', outcome, hasChildren: state.hasChildren };
 }
 
-function canSuspend(state: RunState): boolean {
+function canSuspend(state: RunState, now: number): boolean {
+  if (awakeUntil(state) > now) return false;
   for (const waiting of state.waiting.values()) if (isActive(waiting)) return false;
   return true;
 }

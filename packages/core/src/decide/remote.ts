@@ -13,7 +13,9 @@ export function dispatchAttempt(
   if (request.kind !== 'remote') return;
   const { run, env } = state;
   const taskId = env.id();
-  state.record(operation, { type: 'scheduled', attempt, detail: { taskId } });
+  const at = state.at();
+  state.record(operation, { type: 'scheduled', attempt, detail: { taskId } }, at);
+  state.awakeUntil = at + env.remoteAwakeMs;
   state.draft.tasks.push({
     id: taskId,
     namespace: run.namespace,
@@ -29,6 +31,7 @@ export function dispatchAttempt(
     heartbeatTimeoutMs: request.options.heartbeatTimeoutMs,
     priority: run.priority,
     progress,
+    hiddenMs: env.taskHiddenMs,
   });
   state.waiting.set(position, {
     is: 'remote',

@@ -18,6 +18,10 @@ export interface DecideEnv {
   random(): number;
   readonly cancelGraceMs: number;
   readonly cleanupGraceMs: number;
+  /** How long a run that waits for remote steps alone stays with its owner. */
+  readonly remoteAwakeMs: number;
+  /** How long a new task is left to this process. */
+  readonly taskHiddenMs: number;
 }
 
 /** A cancel that stands in history. */
@@ -48,6 +52,8 @@ export class RunState {
   windowSeq = 0;
   cancel: CancelState | null = null;
   hasChildren = false;
+  /** Until then the run is not suspended over remote attempts: their results are expected here. */
+  awakeUntil = 0;
   private lastAt: number;
 
   constructor(run: RunRecord, env: DecideEnv) {

@@ -5,13 +5,7 @@
 import type { HistoryEvent, HistoryEventType, OperationKind } from '../model/history.js';
 import type { InboxMessage } from '../model/message.js';
 import type { NewRun } from '../model/run.js';
-import type {
-  RemoteTask,
-  RunChange,
-  Turn,
-  WaitRegistration,
-  WaitWithdrawal,
-} from '../model/turn.js';
+import type { NewTask, RunChange, Turn, WaitRegistration, WaitWithdrawal } from '../model/turn.js';
 import type { Operation } from '../replay/operation.js';
 import { recordedKind } from '../replay/operation.js';
 
@@ -40,7 +34,7 @@ export class TurnDraft {
   readonly consumedSignals: Turn['consumedSignals'][number][] = [];
   readonly waits: WaitRegistration[] = [];
   readonly withdrawals: WaitWithdrawal[] = [];
-  readonly tasks: RemoteTask[] = [];
+  readonly tasks: NewTask[] = [];
   readonly endedTasks: string[] = [];
   readonly children: NewRun[] = [];
   readonly messages: InboxMessage[] = [];

@@ -79,7 +79,13 @@ export interface SignalMessage {
 
 /** Something that has arrived for a run and can be delivered to its code. */
 export type Arrival =
-  | { readonly type: 'inbox'; readonly messageId: string; readonly body: InboxBody }
+  | {
+      readonly type: 'inbox';
+      readonly messageId: string;
+      readonly body: InboxBody;
+      /** Of a remote result that has come by another way than the inbox: its task is still in the outbox. */
+      readonly taskId?: string;
+    }
   | {
       readonly type: 'signal';
       readonly messageId: string;

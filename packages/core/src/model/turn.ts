@@ -37,6 +37,15 @@ export interface RemoteTask {
   readonly progress: string | null;
 }
 
+/** A task as it is put into the outbox. */
+export interface NewTask extends RemoteTask {
+  /**
+   * How long nobody takes it, in milliseconds: whoever has committed it hands it over by itself, and the others only if it
+   * has not come that far. @default 0
+   */
+  readonly hiddenMs?: number;
+}
+
 /** The change of a run's row that a turn makes, if any. Each of them ends the ownership: the turn releases the run. */
 export type RunChange =
   | {
@@ -66,7 +75,7 @@ export interface Turn {
   }[];
   readonly waits: readonly WaitRegistration[];
   readonly withdrawals: readonly WaitWithdrawal[];
-  readonly tasks: readonly RemoteTask[];
+  readonly tasks: readonly NewTask[];
   /** Tasks that are settled or given up. */
   readonly endedTasks: readonly string[];
   /**

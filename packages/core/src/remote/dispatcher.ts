@@ -3,7 +3,8 @@
  *
  * D1. The outbox is the truth: a taken task becomes visible again unless its worker gives signs of life, and is then
  *     dispatched again by whichever process takes it (trap B21).
- * D2. A result is in the database, or known to be useless, before the transport is told that it was taken.
+ * D2. A result is in the database, or known to be useless, before the transport is told that it was taken. Where the run is
+ *     awake here, it is in the database as the outcome itself, and never lies in the inbox.
  * D3. A task that nobody serves waits in the outbox. Who is told of a new worker makes its tasks visible at once; without
  *     that they become visible by themselves. Since when is remembered with the task, for whoever looks at the run.
  * D4. Within a process, who takes a task begins it. One that was taken more often than processes may die over it is not
@@ -14,6 +15,8 @@
 import type { DatabaseClock } from '../claim/database-clock.js';
 import { Batcher } from '../commit/batcher.js';
 import { RemoteCrashError } from '../errors/errors.js';
+import type { RemoteResult } from '../model/message.js';
+import type { NewTask, RemoteTask } from '../model/turn.js';
 import type { Runtime, TimerHandle } from '../runtime/runtime.js';
 import type {
   DeliverResult,
@@ -47,6 +50,8 @@ export interface DispatcherOptions {
   /** How often a task may be taken within a process without a result. */
   readonly maxCrashes: number;
   readonly onWoken: (runIds: readonly string[]) => void;
+  /** Takes the result of a task into its run, if that is awake here; resolves when that is durable, else to false. */
+  readonly offer: (task: RemoteTask, result: RemoteResult) => Promise<boolean>;
   /** Other processes have the code of these workflows now, and of no others. */
   readonly onWorkflows: (served: readonly ServedWorkflow[]) => void;
   readonly onCall: (call: ClientCall) => Promise<string>;
@@ -78,8 +83,10 @@ export class Dispatcher implements TransportSink {
   private readonly options: DispatcherOptions;
   private readonly results: Batcher<TaskResult, DeliverResult>;
   private readonly alive = new Set<string>();
-  /** Tasks that were handed to the transport here and have had no result here, with their runs. */
-  private readonly outstanding = new Map<string, string>();
+  /** Tasks that were handed to the transport here and have had no result here. */
+  private readonly outstanding = new Map<string, RemoteTask>();
+  /** Tasks that were just committed here, to be handed over together. */
+  private fresh: NewTask[] = [];
   /** Tasks that nobody served when they were taken, with their steps. */
   private readonly unserved = new Map<string, string>();
   /** Tasks whose handlers were asked to stop, with the reason: one that begins only then has to be asked again. */
@@ -146,6 +153,32 @@ export class Dispatcher implements TransportSink {
     void this.poll();
   }
 
+  /** These have just been put into the outbox here. Over a network they are handed over at once, without being taken. */
+  committed(tasks: readonly NewTask[]): void {
+    const { transport, runtime } = this.options;
+    if (transport.reach === 'process') {
+      this.kick();
+      return;
+    }
+    if (this.fresh.length === 0) runtime.scheduler.soon(() => void this.sendFresh());
+    this.fresh.push(...tasks);
+  }
+
+  private async sendFresh(): Promise<void> {
+    const tasks = this.fresh.map((task) => ({ ...task, takes: 1, isUnserved: false }));
+    this.fresh = [];
+    if (!this.running) return;
+    if (!this.taking) {
+      await this.giveBack(tasks.map(({ id: taskId }) => ({ taskId, afterMs: 0 })));
+      return;
+    }
+    try {
+      await this.dispatch(tasks);
+    } catch (error) {
+      this.options.runtime.logger.warn('Dispatching remote steps failed; trying again.', { error });
+    }
+  }
+
   /**
    * Asks handlers to stop, those that begin later too. Best effort: resolves when they were asked or that has failed,
    * soon in any case; never rejects.
@@ -169,15 +202,17 @@ export class Dispatcher implements TransportSink {
 
   /** The run was ended from outside: its attempts that were dispatched here are asked to stop. */
   cancelRun(runId: string, reason: string): void {
-    const ids = [...this.outstanding].flatMap(([id, owner]) => (owner === runId ? [id] : []));
+    const ids = [...this.outstanding].flatMap(([id, task]) => (task.runId === runId ? [id] : []));
     if (ids.length > 0) void this.cancel(ids, reason);
   }
 
   async result(result: TaskResult): Promise<void> {
+    const sent = this.outstanding.get(result.taskId);
     this.alive.delete(result.taskId);
     this.outstanding.delete(result.taskId);
     this.stopping.delete(result.taskId);
     this.suspects.leave(result.taskId);
+    if (sent?.token === result.token && (await this.options.offer(sent, result.result))) return;
     const { outcome, woken } = await this.results.submit(result);
     if (outcome === 'ignored') this.noteIgnored(result);
     this.options.onWoken(woken);
@@ -279,7 +314,7 @@ export class Dispatcher implements TransportSink {
     const { transport, visibilityMs } = this.options;
     const tasks = transport.reach === 'process' ? await this.sift(taken) : taken;
     if (tasks.length === 0) return;
-    for (const { id, runId } of tasks) remember(this.outstanding, id, runId);
+    for (const task of tasks) remember(this.outstanding, task.id, task);
     try {
       const outcomes = await transport.dispatch(tasks);
       await this.dispatched(tasks, outcomes);
@@ -362,7 +397,7 @@ export class Dispatcher implements TransportSink {
 }
 
 /** Keeps the youngest. */
-function remember(map: Map<string, string>, key: string, value: string): void {
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
   map.set(key, value);
   if (map.size <= MAX_REMEMBERED) return;
   for (const oldest of map.keys()) {

@@ -8,7 +8,7 @@ import type { Batcher } from '../commit/batcher.js';
 import type { TurnDraft } from '../decide/turn-draft.js';
 import { LeaseLostError, ShutdownError, UnknownWorkflowError } from '../errors/errors.js';
 import type { HistoryEvent } from '../model/history.js';
-import type { Arrival } from '../model/message.js';
+import type { Arrival, RemoteResult } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { Turn } from '../model/turn.js';
 import type { Dispatcher } from '../remote/dispatcher.js';
@@ -44,6 +44,8 @@ export interface ExecutorOptions {
   readonly clock: DatabaseClock;
   readonly turns: Batcher<Turn, CommitEnd>;
   readonly dispatcher: () => Dispatcher | null;
+  /** How long a new task is left to this process to be sent. */
+  readonly taskHiddenMs: number;
   /** The way to workflows whose code other processes have, if there is one. */
   readonly elsewhere: RemoteWorkflows | undefined;
   /** Runs that are being created to be executed here. */
@@ -55,6 +57,11 @@ export interface ExecutorOptions {
   readonly hintOthers: () => void;
 }
 
+/**
+ * How long a run waits awake for remote results. Longer than most of them take: what comes in time is one commit, what does
+ * not costs a suspension and a claim.
+ */
+const REMOTE_AWAKE_MS = 1_000;
 /** How long a process that stops tries to make durable what has ended: a database that is down must not hold it. */
 export const MAX_FLUSH_MS = 4_000;
 /** How long it tries to give its runs back, however little time there is for all else. */
@@ -183,6 +190,12 @@ export class Executor {
   /** Whether this process executes the run now, as far as it knows. */
   executes(runId: string): boolean {
     return this.table.get(runId)?.isOwned ?? false;
+  }
+
+  /** Takes the result of a remote attempt into its run, if that is awake here; as `RunExecution.offer`. */
+  offer(runId: string, taskId: string, position: number, result: RemoteResult): Promise<boolean> {
+    const execution = this.table.get(runId);
+    return execution?.offer(taskId, position, result) ?? Promise.resolve(false);
   }
 
   /** Drops a run that an operator has ended: its running steps are aborted at once. */
@@ -366,6 +379,8 @@ export class Executor {
         random: () => runtime.ids.random(),
         cancelGraceMs: worker.cancelGraceMs,
         cleanupGraceMs: worker.cleanupGraceMs,
+        remoteAwakeMs: REMOTE_AWAKE_MS,
+        taskHiddenMs: this.options.taskHiddenMs,
       },
       localSteps: this.localSteps,
       transactions: this.transactions,
@@ -409,7 +424,7 @@ export class Executor {
   }
 
   private onCommitted(run: RunRecord, turn: Turn, draft: TurnDraft): void {
-    if (draft.tasks.length > 0) this.options.dispatcher()?.kick();
+    if (draft.tasks.length > 0) this.options.dispatcher()?.committed(draft.tasks);
     this.hint(turn.children.map(({ id }) => id));
     this.probation.release(run.id);
     this.options.onCommitted(run, turn);

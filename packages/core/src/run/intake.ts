@@ -50,7 +50,8 @@ export class Intake {
   }
 
   /** What the turn has consumed is gone for good. */
-  committed({ consumedInbox, consumedSignals }: Turn): void {
+  committed({ consumedInbox, consumedSignals, endedTasks }: Turn): void {
+    for (const taskId of endedTasks) this.taken.delete(offerKey(taskId));
     for (const messageId of consumedInbox) this.taken.delete(messageId);
     for (const signal of consumedSignals) this.taken.delete(signalKey(signal));
   }
@@ -82,6 +83,11 @@ export class Intake {
     if (arrival.body.kind !== 'remote') return null;
     return checkRemoteResult(operationAt(arrival.body.position), arrival.body.result, codec);
   }
+}
+
+/** Under which the result of a task is known that has come without the inbox. */
+export function offerKey(taskId: string): string {
+  return `task:${taskId}`;
 }
 
 /** Signals are told apart by token and id, messages by their number. */

@@ -16,7 +16,7 @@
  */
 import { nextChildResult } from '../decide/arrivals.js';
 import { nextRejection, type RecordedCancel, takeCancel, tasksToStop } from '../decide/cancel.js';
-import { cancelledBeforeStart, decideChange } from '../decide/change.js';
+import { awakeUntil, cancelledBeforeStart, decideChange } from '../decide/change.js';
 import { nextDue, nextWakeAt } from '../decide/due.js';
 import { restoreFacts, restoreOperation } from '../decide/restore.js';
 import { RunState } from '../decide/run-state.js';
@@ -26,7 +26,7 @@ import type { TurnDraft } from '../decide/turn-draft.js';
 import { withdraw } from '../decide/withdraw.js';
 import { CancelledError, LeaseLostError } from '../errors/errors.js';
 import type { HistoryEvent } from '../model/history.js';
-import type { Arrival } from '../model/message.js';
+import type { Arrival, RemoteResult } from '../model/message.js';
 import type { RunRecord } from '../model/run.js';
 import type { RunChange, Turn } from '../model/turn.js';
 import { type Activation, type Asked, NO_CODE } from '../replay/activation.js';
@@ -34,7 +34,7 @@ import { recordedKind } from '../replay/operation.js';
 import { arrangeHistory } from '../replay/recorded.js';
 import type { CommitEnd } from '../store/state-store.js';
 import type { BoundCode, ExecutionHost } from './execution-host.js';
-import { Intake } from './intake.js';
+import { Intake, offerKey } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
 import type { LocalStepRunner } from './local-step.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
@@ -67,6 +67,8 @@ export class RunExecution {
   private lost: { readonly reason: Error; readonly unserved: boolean } | null = null;
   private lostInARow = 0;
   private readonly losses = new StepLosses();
+  /** Results that were offered, and whether they are durable: who brought them wants to know. */
+  private readonly offers = new Map<string, (taken: boolean) => void>();
   private timeReached = 0;
   private stopTimer: (() => void) | null = null;
 
@@ -154,6 +156,25 @@ export class RunExecution {
     if (this.phase !== 'live') return;
     this.intake.take(arrivals);
     this.pump();
+  }
+
+  /**
+   * Takes the result of a remote attempt that this process has sent. Resolves when the turn that it leads to is durable;
+   * to false if the run does not take it, or has forgotten it: it has to come by the inbox then.
+   */
+  offer(taskId: string, position: number, result: RemoteResult): Promise<boolean> {
+    const waiting = this.state.waiting.get(position);
+    const isAwaited =
+      this.phase === 'live' &&
+      waiting?.is === 'remote' &&
+      waiting.taskId === taskId &&
+      waiting.attempt === result.attempt;
+    if (!isAwaited || this.offers.has(taskId)) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.offers.set(taskId, resolve);
+      const body = { kind: 'remote', position, result } as const;
+      this.receive([{ type: 'inbox', messageId: offerKey(taskId), body, taskId }]);
+    });
   }
 
   /** Gives the run up without a word to the store: somebody else has it, or the process stops. */
@@ -284,10 +305,24 @@ export class RunExecution {
     if (result === null) return 'again';
     if (result.taken === 'delivery') return result.delivery;
     if (result.taken === 'cancel') this.deliverCancel(result.cancel);
-    if (result.taken === 'refused' && input.input === 'arrival') {
-      this.intake.giveBack(input.arrival.arrival);
-    }
+    if (input.input === 'arrival') this.notTaken(result, input.arrival.arrival);
     return 'again';
+  }
+
+  private notTaken({ taken }: Taken, arrival: Arrival): void {
+    if (taken === 'refused') this.intake.giveBack(arrival);
+    if (arrival.type !== 'inbox' || arrival.taskId === undefined) return;
+    if (!this.state.draft.endedTasks.includes(arrival.taskId)) this.endOffer(arrival.taskId, false);
+  }
+
+  private endOffer(taskId: string, taken: boolean): void {
+    const end = this.offers.get(taskId);
+    this.offers.delete(taskId);
+    end?.(taken);
+  }
+
+  private endOffers(): void {
+    for (const taskId of [...this.offers.keys()]) this.endOffer(taskId, false);
   }
 
   /** What cannot be decoded blocks the run: it needs a deploy, and harms no other run. */
@@ -456,6 +491,7 @@ export class RunExecution {
   /** What the turn has made durable needs no second delivery. */
   private forget(turn: Turn): void {
     this.intake.committed(turn);
+    for (const taskId of turn.endedTasks) this.endOffer(taskId, true);
     if (this.unrecorded.size === 0) return;
     for (const { position } of turn.events) if (position !== null) this.unrecorded.delete(position);
   }
@@ -497,12 +533,19 @@ export class RunExecution {
   /** A run that stays resident needs a timer of its own for what is due before anything else happens. */
   private armTimer(): void {
     this.disarmTimer();
-    const wakeAt = nextWakeAt(this.state);
+    const wakeAt = this.nextLook();
     if (wakeAt === null || this.phase !== 'live') return;
     this.stopTimer = this.host.startTimer(wakeAt, () => {
       this.timeReached = Math.max(this.timeReached, wakeAt);
       this.pump();
     });
+  }
+
+  private nextLook(): number | null {
+    const wakeAt = nextWakeAt(this.state);
+    const sleepAt = awakeUntil(this.state);
+    if (sleepAt <= this.timeReached) return wakeAt;
+    return wakeAt === null ? sleepAt : Math.min(wakeAt, sleepAt);
   }
 
   private disarmTimer(): void {
@@ -533,6 +576,7 @@ export class RunExecution {
     );
     this.inputs = [...unrecorded, ...this.inputs.filter(({ input }) => input === 'attempt')];
     this.intake.reset();
+    this.endOffers();
     this.held = [];
     this.blockedBy = null;
     this.lost = null;
@@ -548,6 +592,7 @@ export class RunExecution {
     if (this.phase === 'closed' || this.blockedBy !== null) return;
     this.blockedBy = error;
     this.inputs = [];
+    this.endOffers();
     this.local.dropAll(error);
     if (!this.committing) this.sendBlocked(error);
   }
@@ -626,6 +671,7 @@ export class RunExecution {
     this.disarmTimer();
     this.inputs = [];
     this.local.dropAll(reason);
+    this.endOffers();
     this.code.close();
   }
 }

@@ -66,7 +66,7 @@ function takeArrival(state: RunState, { arrival, checked }: CheckedArrival, code
     case 'child':
       return delivered(takeChild(state, messageId, body));
     case 'remote':
-      return checked === null ? REFUSED : delivered(takeRemote(state, messageId, body, checked));
+      return checked === null ? REFUSED : delivered(takeRemote(state, arrival, body, checked));
     case 'transaction': {
       const asked = code.transactionAt(body.position);
       return delivered(takeCheckpoint(state, messageId, body, asked));

@@ -29,6 +29,7 @@ import type { RemoteTask, Turn } from '../model/turn.js';
 import type { SettingFinding } from './setting-finding.js';
 
 export type {
+  NewTask,
   RemoteTask,
   RunChange,
   Turn,

@@ -1,6 +1,6 @@
 /**
  * A batch of ordinary turns as one statement, which is a transaction of its own: one round trip, one lock and one row
- * per step. An ordinary turn appends to its history and may settle its run, and concerns nobody else.
+ * per step. An ordinary turn appends to its history, may change the outbox and may settle its run, and concerns nobody else.
  *
  * T2: a run is locked where its owner is looked at, and only turns that find all as they expect are written. A run that
  * somebody else has locked is passed over (semantics.md 6); that turn is not among the answers, like every other that
@@ -15,7 +15,8 @@ import type { Call } from '../dialect/dialect.js';
 import { type Params, query } from '../sql/statement.js';
 import { EVENT_COLUMNS } from '../statements/history.js';
 import { ENDS_WITH_RUN } from '../statements/inbox.js';
-import { historyParams } from '../store/rows.js';
+import { INSERT_TASK } from '../statements/tasks.js';
+import { historyParams, taskParams } from '../store/rows.js';
 import { JsonRows } from './json-rows.js';
 
 interface WrittenTurn {
@@ -69,6 +70,24 @@ const CLEAR = ['ready', 'inbox', 'tasks'].map((table) => {
   return `${table} as (delete from durable_${table} d using own where d.run_id = own.id and own.status is not null${only})`;
 });
 
+const TASK_COLUMNS = INSERT_TASK.columns.filter((column) => column !== 'visible_at');
+const taskRows = new JsonRows(
+  [...TASK_COLUMNS, 'hidden_ms'],
+  new Set([
+    ...['branch', 'position', 'attempt', 'timeout_ms', 'heartbeat_timeout_ms', 'priority'],
+    ...['takes', 'hidden_ms'],
+  ]),
+);
+const hiddenMs = taskRows.under('e').at(-1);
+const OUTBOX = [
+  `added as (insert into durable_tasks (${TASK_COLUMNS.join(', ')}, visible_at) ` +
+    `select ${taskRows.under('e').slice(0, -1).join(', ')}, ` +
+    `coalesce(?::bigint, floor(extract(epoch from clock_timestamp()) * 1000)::bigint) + ${hiddenMs} ` +
+    `from json_to_recordset(?::json) as e(i integer, ${taskRows.definition}) ` +
+    'join own on own.i = e.i on conflict do nothing)',
+  'gone as (delete from durable_tasks d using own where d.run_id = own.id and d.id = any(own.gone))',
+];
+
 /** `[turns, events]` */
 const APPEND_TURNS = query<WrittenTurn>(
   'appendTurns',
@@ -88,6 +107,13 @@ const APPEND_AND_CONSUME_TURNS = query<WrittenTurn>(
     'select i from own',
 );
 
+/** `[turns, events, now or null, tasks, now or null]`. As `APPEND_AND_CONSUME_TURNS`, where some change the outbox. */
+const APPEND_AND_DISPATCH_TURNS = query<WrittenTurn>(
+  'appendAndDispatchTurns',
+  `with ${[turnsWith(', consumed bigint[], gone text[]'), OWN_CHECKPOINTS, HISTORY, CONSUME, ...OUTBOX, SETTLE, ...CLEAR].join(',\n')}\n` +
+    'select i from own',
+);
+
 /** The statement for a batch of ordinary turns of different runs, and its parameters. */
 export function commitStatement(turns: readonly Turn[], now: number | null): Call<WrittenTurn> {
   const consumes = turns.some(({ consumedInbox }) => consumedInbox.length > 0);
@@ -96,6 +122,10 @@ export function commitStatement(turns: readonly Turn[], now: number | null): Cal
     JSON.stringify(turns.map(turnRow)),
     JSON.stringify(turns.flatMap(eventsOf)),
   ];
+  if (turns.some(({ tasks, endedTasks }) => tasks.length + endedTasks.length > 0)) {
+    const tasks = JSON.stringify(turns.flatMap(tasksOf));
+    return { statement: APPEND_AND_DISPATCH_TURNS, params: [...params, now, tasks, now] };
+  }
   if (consumes) return { statement: APPEND_AND_CONSUME_TURNS, params: [...params, now] };
   return settles
     ? { statement: APPEND_AND_SETTLE_TURNS, params: [...params, now] }
@@ -105,7 +135,8 @@ export function commitStatement(turns: readonly Turn[], now: number | null): Cal
 function turnRow(turn: Turn, i: number) {
   const { runId, worker, epoch, branch, events, change, consumedInbox } = turn;
   const consumed = consumedInbox.length === 0 ? undefined : consumedInbox.map(Number);
-  const row = { i, id: runId, worker, epoch, branch, seq: events[0]?.seq, consumed };
+  const gone = turn.endedTasks.length === 0 ? undefined : turn.endedTasks;
+  const row = { i, id: runId, worker, epoch, branch, seq: events[0]?.seq, consumed, gone };
   if (change?.to !== 'settled') return row;
   const { status, output, error, reason } = change.outcome;
   return { ...row, status, output, error, reason };
@@ -115,5 +146,12 @@ function eventsOf({ runId, branch, events }: Turn, i: number): readonly object[]
   return events.map((event) => {
     const [, , ...values] = historyParams(runId, branch, event);
     return eventRows.row(values, { i });
+  });
+}
+
+function tasksOf({ tasks }: Turn, i: number): readonly object[] {
+  return tasks.map((task) => {
+    const values = taskParams(task, 0).slice(0, -1);
+    return taskRows.row([...values, task.hiddenMs ?? 0], { i });
   });
 }

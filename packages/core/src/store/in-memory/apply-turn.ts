@@ -43,7 +43,7 @@ function applySignals(tx: Transition, turn: Turn): void {
 }
 
 function applyTasks({ tables, now }: Transition, { tasks, endedTasks, runId }: Turn): void {
-  for (const task of tasks) tables.tasks.insert(task, now);
+  for (const { hiddenMs = 0, ...task } of tasks) tables.tasks.insert(task, now + hiddenMs);
   for (const id of endedTasks) {
     const task = tables.tasks.get(id);
     if (task?.runId === runId) tables.tasks.delete(task);

@@ -98,7 +98,9 @@ function* registerWaits(plans: readonly TurnPlan[]): Script<void> {
 function* applyTasks({ now }: Transition, plans: readonly TurnPlan[]): Script<void> {
   yield* change(
     INSERT_TASK,
-    plans.flatMap(({ turn }) => turn.tasks.map((task) => taskParams(task, now))),
+    plans.flatMap(({ turn }) =>
+      turn.tasks.map((task) => taskParams(task, now + (task.hiddenMs ?? 0))),
+    ),
   );
   yield* change(
     END_TASK,

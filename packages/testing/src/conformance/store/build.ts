@@ -2,7 +2,7 @@ import type {
   CreateOutcome,
   HistoryEvent,
   NewRun,
-  RemoteTask,
+  NewTask,
   RunRecord,
   Turn,
 } from '@dudousxd/nestjs-durable-core';
@@ -85,11 +85,7 @@ export function buildEvent(seq: number, overrides: Partial<HistoryEvent> = {}): 
 }
 
 /** A remote attempt of the run. */
-export function buildTask(
-  run: RunRecord,
-  id: string,
-  overrides: Partial<RemoteTask> = {},
-): RemoteTask {
+export function buildTask(run: RunRecord, id: string, overrides: Partial<NewTask> = {}): NewTask {
   return {
     id,
     namespace: run.namespace,

@@ -7,7 +7,7 @@ import {
 import { describe, expect } from 'vitest';
 import type { StoreBench } from './bench.js';
 import { only } from './bench.js';
-import { buildTask, completed, NAMESPACE, suspended } from './build.js';
+import { buildEvent, buildTask, completed, NAMESPACE, suspended } from './build.js';
 import { dumpStore } from './dump.js';
 import type { StoreTest } from './store-test.js';
 
@@ -74,6 +74,40 @@ export function describeTasks(storeTest: StoreTest): void {
       const none = await bench.store.takeTasks({ ...TAKE, steps: ['nothing'] });
       expect(none).toEqual({ tasks: [], nextVisibleAt: null });
     });
+
+    storeTest('leaves a new task to its maker for as long as the turn says', async (bench) => {
+      const run = await bench.start();
+      const tasks = [buildTask(run, 'a', { hiddenMs: 3_000 }), buildTask(run, 'b')];
+      await bench.commit(run, { events: [buildEvent(1)], tasks });
+      expect(await bench.visibleTasks()).toEqual(['b']);
+      await bench.advance(2_999);
+      expect(await bench.visibleTasks()).toEqual(['b']);
+      await bench.advance(1);
+      expect((await bench.visibleTasks()).sort()).toEqual(['a', 'b']);
+    });
+
+    storeTest(
+      'has no more what a turn of its run has ended, the same turn included',
+      async (bench) => {
+        const run = await bench.start();
+        const other = await withTasks(bench, { id: 'of-other' });
+        const at = (position: number, id: string) => buildTask(run, id, { position });
+        await bench.commit(run, { events: [buildEvent(1)], tasks: [at(1, 'a'), at(2, 'b')] });
+        const next = { events: [buildEvent(2)], tasks: [at(3, 'c')] };
+        await bench.commit(run, { ...next, endedTasks: ['a', 'of-other', 'nothing'] });
+        expect((await bench.visibleTasks()).sort()).toEqual(['b', 'c', 'of-other']);
+        const same = { events: [buildEvent(3)], tasks: [at(4, 'd')], endedTasks: ['b', 'd'] };
+        await bench.commit(run, same);
+        expect((await bench.visibleTasks()).sort()).toEqual(['c', 'of-other']);
+        await bench.commit(run, {
+          events: [buildEvent(4)],
+          endedTasks: ['c'],
+          change: completed(),
+        });
+        expect(await bench.visibleTasks()).toEqual(['of-other']);
+        expect(other.id).not.toBe(run.id);
+      },
+    );
 
     storeTest('extends the invisibility of living tasks', async (bench) => {
       await withTasks(bench, { id: 'a' }, { id: 'b' });
