@@ -112,6 +112,8 @@ describe.skipIf(inject('redisUrl') === undefined || !canCrash('redis'))('with us
 
     const adopted = await first.pay('hold');
     await began.promise;
+    // A run that is awake belongs to its engine until the end of the lease.
+    await until(async () => (await first.engine.getRun(adopted)).status === 'suspended');
     first.engine.kill();
     await first.transport.close(0);
     const second = await TestEngine.start(settings);
