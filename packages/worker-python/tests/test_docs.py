@@ -15,7 +15,10 @@ from durable_worker import Worker
 PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parents[1]
 PAGES = [ROOT / "docs" / "python.md", ROOT / "docs" / "redis.md"]
-EXAMPLE = ROOT / "examples" / "checkout-remote" / "fulfilment" / "worker.py"
+EXAMPLES = [
+    ROOT / "examples" / "checkout-remote" / "fulfilment" / "worker.py",
+    ROOT / "examples" / "python-workflow" / "orders" / "worker.py",
+]
 FENCE = re.compile(r"^```python(?: file=(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -31,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, text in blocks_of(page).items():
             (made / name).write_text(text, "utf-8")
     (made / "readme.py").write_text(blocks_of(PACKAGE / "README.md")["block_0.py"], "utf-8")
-    (made / "example.py").write_text(EXAMPLE.read_text("utf-8"), "utf-8")
+    for example in EXAMPLES:
+        name = f"example_{example.parent.name}.py"
+        (made / name).write_text(example.read_text("utf-8"), "utf-8")
     return made
 
 
@@ -54,4 +59,4 @@ def test_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Worker, "run", lambda worker: ran.append(worker))
     for path in folder.glob("*.py"):
         runpy.run_path(str(path), run_name="__main__")
-    assert len(ran) == 4
+    assert len(ran) == 5
