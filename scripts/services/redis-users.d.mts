@@ -3,3 +3,6 @@ export function documentedUser(
   role: 'durable-engine' | 'durable-worker',
   as: { readonly name: string; readonly keys: string },
 ): string[];
+
+/** What docs/redis.md adds for a worker that starts and signals runs, for other keys. */
+export function documentedCallerRules(keys: string): string[];

@@ -14,10 +14,24 @@ const KEYS = 'durable:default:';
  * @returns {string[]}
  */
 export function documentedUser(role, { name, keys }) {
-  const line = readFileSync(PAGE, 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith(`user ${role} `));
-  if (!line) throw new Error(`${PAGE} has no user ${role}`);
-  const rules = line.split(' ').slice(2);
+  const rules = lineOf(`user ${role} `).split(' ').slice(2);
   return [name, 'reset', ...rules.map((rule) => rule.replace(`~${KEYS}`, `~${keys}`))];
+}
+
+/**
+ * The rules that the page adds for a worker that starts and signals runs.
+ *
+ * @param {string} keys another beginning of all keys
+ * @returns {string[]}
+ */
+export function documentedCallerRules(keys) {
+  const rules = lineOf('- A worker that starts and signals runs ').match(/~[^ `]+/g) ?? [];
+  return rules.map((rule) => rule.replace(`~${KEYS}`, `~${keys}`));
+}
+
+function lineOf(start) {
+  const lines = readFileSync(PAGE, 'utf8').split('\n');
+  const line = lines.find((text) => text.startsWith(start));
+  if (!line) throw new Error(`${PAGE} has no line "${start}…"`);
+  return line;
 }

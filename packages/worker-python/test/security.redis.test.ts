@@ -7,9 +7,9 @@ import {
   startCrashable,
 } from '../../../scripts/services/crashable-server.mjs';
 import { listenToTls, type TlsServer } from '../../../scripts/services/redis-tls.mjs';
-import { documentedUser } from '../../../scripts/services/redis-users.mjs';
+import { documentedCallerRules, documentedUser } from '../../../scripts/services/redis-users.mjs';
 import { freshPrefix, optionsOf, TestEngine, until } from './support.js';
-import { PythonWorker } from './worker-process.js';
+import { type PythonScript, PythonWorker } from './worker-process.js';
 
 const isPossible =
   inject('redisUrl') !== undefined && inject('python') !== undefined && canCrash('redis');
@@ -53,10 +53,21 @@ describe.skipIf(!isPossible)('a worker in Python, with TLS and a user', () => {
     return TestEngine.start(connection, prefix);
   }
 
-  const startWorker = (user: string, redisOptions: object) =>
-    PythonWorker.start(`rediss://${user}:worker-password@127.0.0.1:${tls.port}/0`, prefix, {
-      redisOptions,
-    });
+  const startWorker = (user: string, redisOptions: object, script?: PythonScript) => {
+    const url = `rediss://${user}:worker-password@127.0.0.1:${tls.port}/0`;
+    return PythonWorker.start(url, prefix, { redisOptions }, script);
+  };
+
+  /** A worker that has workflows, and the engine that knows it. */
+  async function startWithWorkflows(user: string): Promise<[PythonWorker, TestEngine]> {
+    const child = await startWorker(user, knowsAuthority(), 'e2e_workflows.py');
+    const app = await startEngine();
+    // Once the engine has heard of the workflow, and of its worker.
+    await app.start('waits', 'warm', 'warm');
+    await app.engine.signal('warm', 1);
+    expect(await app.end('warm')).toMatchObject({ status: 'completed' });
+    return [child, app];
+  }
 
   const knowsAuthority = () => ({ ssl_ca_certs: tls.caFile });
 
@@ -100,6 +111,36 @@ describe.skipIf(!isPossible)('a worker in Python, with TLS and a user', () => {
     expect(await child.kill('SIGTERM')).toBe(0);
     await app.engine.stop();
     expect(await refused()).toEqual([]);
+  });
+
+  it('runs workflows, starts runs and signals them, with the keys that the page adds', async () => {
+    const user = await addUser('worker');
+    await admin.call('ACL', 'SETUSER', user, ...documentedCallerRules(`${prefix}:default:`));
+    const [child, app] = await startWithWorkflows(user);
+    child.tell('start waits "go" r');
+    await child.says('started r True');
+    child.tell('signal go 7 s-1');
+    await child.says('accepted True');
+    const { output } = (await app.end('r')) as { output: readonly unknown[] };
+    expect(output.slice(0, 3)).toEqual(['shelf of first', 7, 'shelf of last']);
+
+    expect(await child.kill('SIGTERM')).toBe(0);
+    await app.engine.stop();
+    expect(await refused()).toEqual([]);
+  });
+
+  it('runs workflows without these keys, but reaches no engine by itself, and says so', async () => {
+    const user = await addUser('worker');
+    const [child, app] = await startWithWorkflows(user);
+    expect(await refused()).toEqual([]);
+    child.tell('start waits "go" r');
+    // It goes on trying.
+    await until(async () => (await timesRefused('engines')) > 2);
+    await expect(app.engine.getRun('r')).rejects.toThrow('r');
+    expect(child.errors.match(/^WARNING.*A call to an engine/gm)).toHaveLength(1);
+    expect(await child.kill('SIGTERM')).toBe(0);
+    await app.engine.stop();
+    expect(await refused()).toEqual([user]);
   });
 
   it('stays up without the certificate of the authority, and says so once', async () => {

@@ -89,13 +89,15 @@ export class WorkerProcess {
   }
 }
 
+export type PythonScript = 'e2e_worker.py' | 'e2e_workflows.py';
+
 /** One of tests/e2e_*.py. */
 export class PythonWorker extends WorkerProcess {
   static async start(
     url: string,
     prefix: string,
     settings: WorkerSettings = {},
-    script: 'e2e_worker.py' | 'e2e_workflows.py' = 'e2e_worker.py',
+    script: PythonScript = 'e2e_worker.py',
   ): Promise<PythonWorker> {
     const options = JSON.stringify({ url, prefix, lease: LEASE_MS / 1_000, ...settings });
     const worker = new PythonWorker(inject('python') ?? '', [`tests/${script}`, options]);

@@ -32,6 +32,7 @@ logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 logging.getLogger("durable_worker").setLevel(logging.DEBUG)
 worker = Worker(
     redis_url=options["url"],
+    redis_options=options.get("redisOptions"),
     prefix=options["prefix"],
     lease=options["lease"],
     shutdown_timeout=0.5,
