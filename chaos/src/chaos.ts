@@ -7,7 +7,7 @@ import type { FaultKind } from './driver/fault-log.js';
 import { FaultRunner } from './driver/fault-runner.js';
 import { Load, type LoadOptions } from './driver/load.js';
 import { type FaultCounts, planFaults } from './driver/plan.js';
-import { createRig, LEASE_MS, MAX_POLL_MS, type Rig } from './driver/rig.js';
+import { createRig, LEASE_MS, MAX_POLL_MS, type RemoteOptions, type Rig } from './driver/rig.js';
 import { Watch } from './driver/watch.js';
 import { callsOf, judgeCalls, judgeResults, stallsOf } from './oracle/calls.js';
 import { collectEvidence, type Evidence } from './oracle/evidence.js';
@@ -16,6 +16,7 @@ import { judgeOwnership, type Recovery, recoveryTimes } from './oracle/ownership
 import {
   judgeGlimpses,
   judgeHistories,
+  judgeOutbox,
   judgeRuns,
   judgeSignals,
   judgeTimers,
@@ -29,6 +30,8 @@ export interface ChaosOptions {
   readonly faults: FaultCounts;
   readonly cutRate: number;
   readonly wrongClocks: boolean;
+  /** Steps are remote, most of them. @default none is */
+  readonly remote?: RemoteOptions;
   /** How long after the last fault every run has to have ended. */
   readonly healMs: number;
   readonly say: (line: string) => void;
@@ -44,6 +47,13 @@ export interface ChaosReport {
   readonly signals: number;
   readonly stepCalls: number;
   readonly repeatedCalls: number;
+  /** Attempts of remote steps that engines have dispatched again. */
+  readonly redispatches: number;
+  /** Answers that the driver has forged, and messages that it has sent once more. */
+  readonly forged: number;
+  readonly duplicated: number;
+  /** Calls in workers that had begun, and never ended. */
+  readonly brokenOff: number;
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly takeOvers: number;
   readonly leasesLost: number;
@@ -51,6 +61,7 @@ export interface ChaosReport {
   readonly staleWritesAccepted: number;
   readonly repeatedRequests: number;
   readonly answersByApp: readonly number[];
+  /** The applications first, then the workers. */
   readonly stepCallsByApp: readonly number[];
   readonly recovery: Recovery;
   readonly latenessMs: readonly number[];
@@ -63,9 +74,13 @@ export interface ChaosReport {
   readonly folder: string;
 }
 
+const APPS = 3;
 /** An application has to be given this much time for its runs to move on. */
 const AFTERMATH_MS = LEASE_MS + 2 * MAX_POLL_MS + 5_000;
 const STALL_MS = 1_000;
+/** Locks of workers that were killed, and jobs that nobody asks for, have ended after this time. */
+const DRAIN_MS = 60_000;
+const SITES = ['any', 'node', 'python'] as const;
 /** A shutdown waits for the database as long as a statement may take. */
 const GRACE_MS = 60_000;
 
@@ -73,7 +88,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, say } = options;
   const random = new Random(seed);
   say(`seed ${seed}`);
-  const rig = await createRig({ ...options, apps: 3, random: random.fork('rig') });
+  const rig = await createRig({ ...options, apps: APPS, random: random.fork('rig') });
   let isSound = false;
   try {
     const report = await new ChaosRun(options, rig, random).run();
@@ -98,15 +113,17 @@ class ChaosRun {
     this.#options = options;
     this.#rig = rig;
     this.#random = random;
-    const apps = rig.victims.map(({ app }) => app);
-    this.#client = new Client(apps, random.fork('client'));
-    this.#load = new Load(options.load, this.#client, random.fork('load'));
+    const { remote } = options;
+    this.#client = new Client(rig.apps, random.fork('client'));
+    const sites = remote ? SITES.filter((site) => site !== 'python' || remote.python) : [];
+    this.#load = new Load({ sites, ...options.load }, this.#client, random.fork('load'));
     this.#watch = new Watch(rig.database);
     this.#faults = new FaultRunner({
       ...{ victims: rig.victims, leaseMs: LEASE_MS, graceMs: GRACE_MS, log: rig.faults },
       random: random.fork('faults'),
       crashDatabase: () => rig.crashDatabase(),
       restartDatabase: () => rig.restartDatabase(),
+      redis: rig.redis?.faults,
       terminateBackends: () => rig.database.terminateBackends(),
       block: (app, ms) => this.#block(app.index, ms),
     });
@@ -129,8 +146,12 @@ class ChaosRun {
 
   #progress(): string {
     const { started, sent } = this.#load;
-    const { kill, pause, database } = this.#countFaults();
-    return `${started.length} runs and ${sent.length} signals acknowledged; ${kill ?? 0} kills, ${pause ?? 0} pauses, ${database ?? 0} restarts`;
+    const hit = this.#countFaults();
+    const count = (...kinds: FaultKind[]) => kinds.reduce((sum, kind) => sum + (hit[kind] ?? 0), 0);
+    const kills = count('kill', 'workerKill');
+    const pauses = count('pause', 'workerPause');
+    const restarts = count('database', 'redis', 'redisLoss');
+    return `${started.length} runs and ${sent.length} signals acknowledged; ${kills} kills, ${pauses} pauses, ${restarts} restarts`;
   }
 
   #countFaults(): Partial<Record<FaultKind, number>> {
@@ -141,7 +162,7 @@ class ChaosRun {
   /** A run whose step blocks the process that starts it, which is the one that executes it first. */
   async #block(app: number, ms: number): Promise<void> {
     this.#blocks += 1;
-    const victim = this.#rig.victims[app]?.app;
+    const victim = this.#rig.apps[app];
     if (!victim) return;
     const client = new Client([victim], this.#random.fork(`block ${this.#blocks}`));
     const program = { operations: [{ op: 'block', key: '0', ms } as const], fails: false };
@@ -153,7 +174,7 @@ class ChaosRun {
 
   /** No more faults. Answers how long it took until every run had ended. */
   async #heal(): Promise<number> {
-    for (const { proxy } of this.#rig.victims) {
+    for (const proxy of this.#rig.victims.flatMap(({ proxies }) => proxies)) {
       proxy.stopCutting();
       proxy.heal();
     }
@@ -163,10 +184,12 @@ class ChaosRun {
     const tookMs = Math.round(performance.now() - startedAt);
     say(`healed: ${left.length} runs left after ${tookMs} ms`);
     this.#watch.violations.push(...left.slice(0, 20).map((run) => `I2: ${run}`));
+    const rest = (await this.#rig.redis?.broker.whenDrained(DRAIN_MS)) ?? [];
+    this.#watch.violations.push(...rest.map((what) => `I11: in Redis at the end: ${what}`));
     for (const { app } of this.#rig.victims) {
       const ending = await app.terminate();
       if (ending?.code !== 0 && ending?.signal !== 'SIGTERM') {
-        this.#watch.violations.push(`app ${app.index} does not stop: ${JSON.stringify(ending)}`);
+        this.#watch.violations.push(`${app.name} does not stop: ${JSON.stringify(ending)}`);
       }
     }
     const findings = await this.#rig.database.examine(600_000);
@@ -177,7 +200,7 @@ class ChaosRun {
   }
 
   async #judge(healedAfterMs: number): Promise<ChaosReport> {
-    const { ledger, folder, victims, deaths, faults } = this.#rig;
+    const { ledger, folder, victims, apps, redis, deaths, faults } = this.#rig;
     const { started, sent, refused } = this.#load;
     const evidence = await this.#rig.database.use((client) =>
       collectEvidence(client, { ledger, started, sent }),
@@ -186,6 +209,7 @@ class ChaosRun {
     const stalls = stallsOf(evidence.ledger, STALL_MS);
     const callsVerdict = judgeCalls(calls, {
       faults: [...faults.faults, ...stalls],
+      workersFrom: apps.length,
       aftermathMs: AFTERMATH_MS,
     });
     const ownership = judgeOwnership(evidence.audit);
@@ -202,6 +226,7 @@ class ChaosRun {
         ...refused,
         ...this.#faults.problems,
         ...judgeRuns(evidence),
+        ...judgeOutbox(evidence),
         ...judgeHistories(evidence),
         ...judgeGlimpses(evidence, this.#watch.glimpses),
         ...judgeSignals(evidence),
@@ -217,6 +242,10 @@ class ChaosRun {
       signals: sent.length,
       stepCalls: callsVerdict.calls,
       repeatedCalls: callsVerdict.repeats,
+      redispatches: evidence.redispatches,
+      forged: redis?.broker.forged ?? 0,
+      duplicated: redis?.broker.duplicated ?? 0,
+      brokenOff: calls.filter(({ app, to }) => app >= apps.length && to === undefined).length,
       faults: this.#countFaults(),
       takeOvers: ownership.takeOvers,
       leasesLost: leasesLost(evidence),
@@ -252,8 +281,11 @@ class ChaosRun {
     }
     stepCallsByApp.forEach((calls, app) => {
       const isSilent = calls === 0 || this.#client.answers[app] === 0;
-      if (isSilent) invalid.push(`app ${app} had no traffic`);
+      if (isSilent) invalid.push(`${this.#rig.victims[app]?.app.name} had no traffic`);
     });
+    const { broker } = this.#rig.redis ?? {};
+    if (faults.forge > 0 && broker?.forged === 0) invalid.push('no answer was forged');
+    if (faults.duplicate > 0 && broker?.duplicated === 0) invalid.push('no message came twice');
     if (this.#watch.looks === 0) invalid.push('the doctor never saw the database');
     return invalid;
   }

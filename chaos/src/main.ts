@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makePythonEnvironment } from '../../scripts/services/python-environment.mjs';
 import { runChaos } from './chaos.js';
 import { faultsFor, NO_FAULTS } from './driver/plan.js';
 import { runPairs } from './pairs.js';
@@ -14,6 +15,8 @@ const { values } = parseArgs({
     report: { type: 'string' },
     /** Nothing goes wrong. */
     control: { type: 'boolean', default: false },
+    /** Most steps are remote. */
+    remote: { type: 'boolean', default: false },
     /** Signals and waits in pairs, and nothing else. */
     pairs: { type: 'string' },
   },
@@ -31,9 +34,10 @@ async function letLoose(): Promise<boolean> {
   const report = await runChaos({
     ...{ seed, store: 'drizzle-postgres', healMs: 120_000, say },
     load: { runsPerSecond: 10, cancelsPerMinute: 5, durationMs: minutes * 60_000, leastRuns: 1 },
-    faults: values.control ? NO_FAULTS : faultsFor(minutes),
+    faults: values.control ? NO_FAULTS : faultsFor(minutes, values.remote),
     cutRate: values.control ? 0 : 0.01,
     wrongClocks: !values.control,
+    ...(values.remote ? { remote: { python: await makePythonEnvironment() } } : {}),
   });
   const text = formatReport(report);
   console.log(`\n${text}`);

@@ -144,7 +144,7 @@ describe('repeated calls', () => {
     return { kind: 'kill', app: 0, pid: 10, from: 105, to: 105, ...rest };
   };
   const judge = (calls: readonly Call[], faults: readonly Fault[]) =>
-    judgeCalls(calls, { faults, aftermathMs: 50 }).violations;
+    judgeCalls(calls, { faults, workersFrom: 3, aftermathMs: 50 }).violations;
 
   test.each([
     ['a fault of its process', fault({}), 0],
@@ -156,6 +156,17 @@ describe('repeated calls', () => {
     ['one that hit all', fault({ kind: 'database', app: null, pid: null }), 0],
   ] as const)('%s', (_, given, violations) => {
     expect(judge([call(0, 100), call(1, 300)], [given])).toHaveLength(violations);
+  });
+
+  test.each([
+    ['a fault of the worker', fault({ kind: 'workerKill', app: 3, pid: 13 }), 0],
+    ['one of an engine, which had to take its result', fault({}), 0],
+    ['one of another worker', fault({ kind: 'workerKill', app: 4, pid: 14 }), 1],
+    ['messages of this attempt', fault({ app: null, pid: null, attempts: new Set(['r 0 1']) }), 0],
+    ['messages of others', fault({ app: null, pid: null, attempts: new Set(['r 0 2']) }), 1],
+    ['forged answers', fault({ app: null, pid: null, attempts: new Set() }), 1],
+  ] as const)('of a remote step: %s', (_, given, violations) => {
+    expect(judge([call(3, 100), call(4, 300)], [given])).toHaveLength(violations);
   });
 
   test('another attempt is no repetition', () => {
@@ -189,7 +200,10 @@ describe('outputs', () => {
 
 test('a seed is a program', () => {
   const make = (seed: number) =>
-    generateProgram(new Random(seed), { runId: 'r', cancellable: false, takeToken: () => 'x' });
+    generateProgram(new Random(seed), {
+      ...{ runId: 'r', cancellable: false, sites: [] },
+      takeToken: () => 'x',
+    });
   expect(make(1)).toEqual(make(1));
   const operations = Array.from({ length: 300 }, (_, seed) => make(seed)).flatMap(
     (p) => p.operations,

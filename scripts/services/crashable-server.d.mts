@@ -3,6 +3,8 @@ export interface CrashableServer {
   readonly url: string;
   /** `SIGKILL` to all its processes. */
   crash(): Promise<void>;
+  /** Loses all that it has stored. Call it between `crash` and `restart`. */
+  forget(): Promise<void>;
   /** Starts it again; resolves when it accepts connections. */
   restart(): Promise<void>;
   /** Its processes stand still: connections stay open, and bring no answer. */

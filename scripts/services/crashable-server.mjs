@@ -1,6 +1,7 @@
 // A server of our own that can be killed and started again on its port and its files.
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFolder, removeLeftovers } from './folders.mjs';
 import { startGuarded } from './guard.mjs';
@@ -28,7 +29,9 @@ export async function startCrashable(name) {
   removeLeftovers();
   const user = await unprivilegedUser(service.users);
   const folder = await makeFolder(service.name, user);
-  await service.initialize({ programs, folder, spawnOptions: { ...user, cwd: '/' } });
+  const initialize = () =>
+    service.initialize({ programs, folder, spawnOptions: { ...user, cwd: '/' } });
+  await initialize();
   const port = await freePort();
   const command = service.command({ programs, folder, port });
   const launch = () => startGuarded(command, { signal: service.stopSignal, user });
@@ -53,6 +56,10 @@ export async function startCrashable(name) {
     },
     freeze: () => sendToAll(server.pid, 'SIGSTOP'),
     thaw: () => sendToAll(server.pid, 'SIGCONT'),
+    async forget() {
+      for (const entry of await readdir(folder)) await rm(join(folder, entry), { recursive: true });
+      await initialize();
+    },
     async restart() {
       server = launch();
       await start();

@@ -1,8 +1,10 @@
 import { DurableModule } from '@dudousxd/nestjs-durable';
+import { BullMqTransport } from '@dudousxd/nestjs-durable-transport-bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { AppOptions } from './app-options.js';
 import type { Ledger } from './ledger.js';
 import { ProgramWorkflow } from './program.workflow.js';
+import { redisOptions } from './redis-connection.js';
 import { RunsController } from './runs.controller.js';
 import { StepBodies } from './step-bodies.js';
 import { APPLICATION_NAME, openStore } from './store-factory.js';
@@ -19,6 +21,9 @@ export function appModule(options: AppOptions, ledger: Ledger): DynamicModule {
     imports: [
       DurableModule.forRoot({
         store: watchStore(store, ledger),
+        ...(options.redisUrl === null
+          ? {}
+          : { transport: new BullMqTransport({ connection: redisOptions(options.redisUrl) }) }),
         worker: {
           lease: options.leaseMs,
           heartbeat: options.heartbeatMs,

@@ -22,7 +22,7 @@ export type LedgerFact =
   /** The event loop stood still for this long, until now. */
   | { readonly what: 'stalled'; readonly ms: number };
 
-/** `at`: true time in epoch milliseconds, however wrong the process's clock is. `life`: the process's number. */
+/** `at`: true time in epoch milliseconds, however wrong the process's clock is. `app`: the process's number. */
 export type LedgerEntry = LedgerFact & {
   readonly at: number;
   readonly app: number;

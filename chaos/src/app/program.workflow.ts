@@ -9,13 +9,28 @@ import {
   type WorkflowCtx,
 } from '@dudousxd/nestjs-durable-core';
 import { Inject } from '@nestjs/common';
-import { type Operation, type Output, type Program, payloadOf } from '../program/program.js';
+import {
+  type Operation,
+  type Output,
+  type Program,
+  payloadOf,
+  type Site,
+} from '../program/program.js';
+import { REMOTE_STEPS } from './remote-steps.js';
 import { StepBodies, type StepResult } from './step-bodies.js';
 
 /** Longer than any outage. */
 const PATIENT: StepOptions = {
   retry: { maxAttempts: 1_000, initialDelay: 100, factor: 1.5, maxDelay: 1_000 },
 };
+
+/** What the function of a step has to do, and where: here if there is no site. */
+interface Work {
+  readonly key: string;
+  readonly ms: number;
+  readonly failures: number;
+  readonly site: Site | undefined;
+}
 
 @Workflow({ name: 'program', version: '1' })
 export class ProgramWorkflow {
@@ -48,7 +63,7 @@ export class ProgramWorkflow {
       case 'step':
         return { key, step: await this.#step(ctx, operation) };
       case 'fail':
-        return { key, failed: await this.#failing(ctx, key) };
+        return { key, failed: await this.#failing(ctx, operation) };
       case 'block': {
         const { ms } = operation;
         const block = () => this.#bodies.blockOnce(ms, ctx.runId);
@@ -85,16 +100,30 @@ export class ProgramWorkflow {
 
   #step(
     ctx: WorkflowCtx,
-    { key, ms, failures }: Extract<Operation, { op: 'step' }>,
+    { key, ms, failures, site }: Extract<Operation, { op: 'step' }>,
   ): Promise<StepResult> {
     const retry = { maxAttempts: failures + 1, initialDelay: 20, maxDelay: 200 };
-    return this.#call(ctx, key, (step) => this.#bodies.work(ms, failures, step), { retry });
+    return this.#work(ctx, { key, ms, failures, site }, { retry });
   }
 
-  async #failing(ctx: WorkflowCtx, key: string): Promise<string> {
+  #work(
+    ctx: WorkflowCtx,
+    { key, ms, failures, site }: Work,
+    options: StepOptions,
+  ): Promise<StepResult> {
+    if (site !== undefined) {
+      return ctx.remote(REMOTE_STEPS[site], { run: ctx.runId, key, ms, failures }, options);
+    }
+    return this.#call(ctx, key, (step) => this.#bodies.work(ms, failures, step), options);
+  }
+
+  async #failing(
+    ctx: WorkflowCtx,
+    { key, site }: Extract<Operation, { op: 'fail' }>,
+  ): Promise<string> {
     const retry = { maxAttempts: 2, initialDelay: 10 };
     try {
-      await this.#call(ctx, key, (step) => this.#bodies.work(1, 2, step), { retry });
+      await this.#work(ctx, { key, ms: 1, failures: 2, site }, { retry });
     } catch (error) {
       if (error instanceof CancelledError) throw error;
       return String(error);

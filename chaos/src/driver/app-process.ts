@@ -1,9 +1,10 @@
-/** One application, through all its lives. */
+/** One application or worker, through all its lives. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import type { AppOptions, Hello } from '../app/app-options.js';
+import type { Hello, ProcessOptions } from '../app/app-options.js';
 
 const BOOT_TIMEOUT_MS = 60_000;
+const READY = 'ready';
 
 /** How a life has ended. */
 export interface Ending {
@@ -13,8 +14,11 @@ export interface Ending {
 }
 
 export interface AppProcessOptions {
-  readonly bundle: string;
-  readonly app: AppOptions;
+  /** The program and its arguments. */
+  readonly command: readonly [string, ...string[]];
+  /** More variables of its environment. @default none */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly app: ProcessOptions;
   /** What the processes write, one after the other. */
   readonly log: string;
   /** It has ended, and nobody had asked for it. */
@@ -25,6 +29,7 @@ export class AppProcess {
   readonly options: AppProcessOptions;
   #child: ChildProcess | undefined;
   #ended: Promise<Ending> | undefined;
+  #isUp = false;
   #port: number | undefined;
   #isEndExpected = false;
   #starts = 0;
@@ -35,6 +40,11 @@ export class AppProcess {
 
   get index(): number {
     return this.options.app.app;
+  }
+
+  /** For people. */
+  get name(): string {
+    return `${this.options.app.role} ${this.index}`;
   }
 
   get pid(): number {
@@ -51,7 +61,7 @@ export class AppProcess {
   }
 
   /**
-   * Starts a process and waits until it listens.
+   * Starts a process and waits until it is up: it listens, or has said so.
    *
    * A process that cannot reach its database at boot ends, as it would under a supervisor; then the next one is started.
    */
@@ -59,14 +69,14 @@ export class AppProcess {
     const deadline = Date.now() + BOOT_TIMEOUT_MS;
     while (!(await this.#startOnce())) {
       if (Date.now() > deadline)
-        throw new Error(`app ${this.index} does not come up: see ${this.options.log}`);
+        throw new Error(`${this.name} does not come up: see ${this.options.log}`);
     }
   }
 
   /** `SIGKILL`; resolves when it is dead. */
   async kill(): Promise<Ending | undefined> {
     this.#isEndExpected = true;
-    this.#port = undefined;
+    this.#isDown();
     this.#child?.kill('SIGKILL');
     return this.#ended;
   }
@@ -74,7 +84,7 @@ export class AppProcess {
   /** `SIGTERM`; resolves when it has ended by itself. It is sent no new requests, as a load balancer would have it. */
   async terminate(): Promise<Ending | undefined> {
     this.#isEndExpected = true;
-    this.#port = undefined;
+    this.#isDown();
     this.#child?.kill('SIGTERM');
     return this.#ended;
   }
@@ -87,38 +97,55 @@ export class AppProcess {
     this.#child?.kill('SIGCONT');
   }
 
+  #isDown(): void {
+    this.#isUp = false;
+    this.#port = undefined;
+  }
+
   #startOnce(): Promise<boolean> {
-    const { bundle, app, log } = this.options;
-    const env = { ...process.env, NODE_ENV: 'production', CHAOS_APP: JSON.stringify(app) };
-    const child = spawn(process.execPath, ['--max-old-space-size=512', bundle], {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    const { command, app } = this.options;
+    const [program, ...args] = command;
+    const own = { NODE_ENV: 'production', CHAOS_PROCESS: JSON.stringify(app) };
+    const child = spawn(program, args, {
+      env: { ...process.env, ...this.options.env, ...own },
+      // Its input ends with this process.
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
     this.#starts += 1;
     this.#isEndExpected = false;
-    const sink = createWriteStream(log, { flags: 'a' });
+    this.#ended = this.#endOf(child);
+    return new Promise((resolve) => {
+      const isUp = ({ port }: Hello): void => {
+        if (this.#isEndExpected || this.#isUp) return;
+        this.#isUp = true;
+        this.#port = port ?? undefined;
+        resolve(true);
+      };
+      child.once('message', isUp);
+      // What is not written in Node prints it.
+      child.stdout?.on('data', (data) => {
+        if (String(data).startsWith(READY)) isUp({ port: null });
+      });
+      void this.#ended?.then(() => resolve(this.#isEndExpected));
+    });
+  }
+
+  #endOf(child: ChildProcess): Promise<Ending> {
+    const sink = createWriteStream(this.options.log, { flags: 'a' });
     child.stdout?.pipe(sink, { end: false });
     child.stderr?.pipe(sink, { end: false });
     const pid = child.pid ?? -1;
-    this.#ended = new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => {
         sink.end();
         const ending = { pid, code, signal };
-        const isExpected = this.#isEndExpected || this.#port === undefined;
-        if (this.#child === child) this.#port = undefined;
+        const isExpected = this.#isEndExpected || !this.#isUp;
+        if (this.#child === child) this.#isDown();
         if (!isExpected) this.options.onUnexpectedEnd(ending);
         resolve(ending);
       });
-    });
-    return new Promise((resolve) => {
-      child.once('message', ({ port }: Hello) => {
-        if (this.#isEndExpected) return;
-        this.#port = port;
-        resolve(true);
-      });
-      void this.#ended?.then(() => resolve(this.#isEndExpected));
     });
   }
 }

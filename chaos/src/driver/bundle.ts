@@ -9,10 +9,13 @@ const packagesDir = join(chaosDir, '../packages');
 const EXTERNAL = [
   '@nestjs/common',
   '@nestjs/core',
+  'bullmq',
   'drizzle-orm',
+  'ioredis',
   'pg',
   'reflect-metadata',
   'rxjs',
+  'zod',
 ];
 
 /**

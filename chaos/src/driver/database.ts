@@ -7,6 +7,14 @@ import { APPLICATION_NAME, openStore } from '../app/store-factory.js';
 import { installAudit } from '../oracle/audit.js';
 import type { Glimpse } from '../oracle/runs.js';
 
+/** An attempt of a remote step in the outbox. */
+export interface TaskRow {
+  readonly id: string;
+  readonly token: string;
+  readonly attempt: number;
+  readonly input: string;
+}
+
 export class Database {
   readonly #url: string;
   readonly #storeName: StoreName;
@@ -65,6 +73,12 @@ export class Database {
       'select run_id as "runId", branch::int, seq::int, type, position::int, payload from durable_history ' +
       'where run_id in (select id from durable_runs order by created_at desc limit 30)';
     return this.use(async (client) => (await client.query<Glimpse>(text)).rows);
+  }
+
+  /** The outbox of remote steps. */
+  tasks(): Promise<readonly TaskRow[]> {
+    const text = 'select id, token, attempt::int, input from durable_tasks order by id';
+    return this.use(async (client) => (await client.query<TaskRow>(text)).rows);
   }
 
   /** Calls the doctor until it has looked at everything, or the budget is used up. */

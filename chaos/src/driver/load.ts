@@ -1,7 +1,7 @@
 /** Starts random programs at a rate, sends what they wait for, and cancels some. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { generateProgram } from '../program/generate.js';
-import { type Program, payloadOf, waitsOf } from '../program/program.js';
+import { type Program, payloadOf, type Site, waitsOf } from '../program/program.js';
 import type { Random } from '../program/random.js';
 import type { Client } from './client.js';
 
@@ -12,6 +12,8 @@ export interface LoadOptions {
   readonly durationMs: number;
   /** Runs that have to be acknowledged before it ends. */
   readonly leastRuns: number;
+  /** Where remote steps are served. @default none: all steps are local */
+  readonly sites?: readonly Site[];
 }
 
 /** A run that an application has acknowledged. */
@@ -94,10 +96,10 @@ export class Load {
   async #startRandom(): Promise<void> {
     this.#count += 1;
     const runId = `r${this.#count}`;
-    const { cancelsPerMinute, runsPerSecond } = this.#options;
+    const { cancelsPerMinute, runsPerSecond, sites = [] } = this.#options;
     const cancellable = this.#random.chance(cancelsPerMinute / 60 / runsPerSecond);
     const takeToken = () => this.#unsent.shift();
-    const program = generateProgram(this.#random, { runId, cancellable, takeToken });
+    const program = generateProgram(this.#random, { runId, cancellable, sites, takeToken });
     for (const { token, count } of waitsOf(program.operations)) {
       // What a cancelled run waits for may come or not; and one payload of a run's comes from another run now and then.
       if (count === 1 && this.#random.chance(0.4)) this.#unsent.push(token);

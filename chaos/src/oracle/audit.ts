@@ -1,6 +1,7 @@
 /**
  * Triggers that note every change of a run's row and of the history, whoever makes it, in the order of the locks: a
- * process holds the lock of a run's row while it writes anything of the run.
+ * process holds the lock of a run's row while it writes anything of the run. And how often each attempt in the outbox of
+ * remote steps was taken to be dispatched.
  */
 import type { Client } from 'pg';
 
@@ -56,6 +57,14 @@ begin
   insert into chaos_audit (what, run_id, worker, branch, seq) values ('rewrite', old.run_id, old.worker, old.branch, old.seq);
   return null;
 end $$;
+create table chaos_takes (task text not null);
+create function chaos_note_take() returns trigger language plpgsql as $$
+begin
+  insert into chaos_takes (task) values (old.id);
+  return null;
+end $$;
+create trigger chaos_take after update on durable_tasks for each row
+  when (old.visible_at <= extract(epoch from clock_timestamp()) * 1000) execute function chaos_note_take();
 create trigger chaos_run after insert or update on durable_runs for each row execute function chaos_note_run();
 create trigger chaos_history after insert on durable_history for each row execute function chaos_note_history();
 create trigger chaos_rewrite after update or delete on durable_history for each row execute function chaos_note_rewrite();
@@ -73,4 +82,12 @@ export async function readAudit(client: Client): Promise<readonly AuditRow[]> {
       'from_crashes::int as "fromCrashes", branch::int, seq::int from chaos_audit order by id',
   );
   return rows;
+}
+
+/** How often attempts of remote steps were dispatched again, after they had been dispatched. */
+export async function countRedispatches(client: Client): Promise<number> {
+  const { rows } = await client.query<{ readonly count: number }>(
+    'select (count(*) - count(distinct task))::int as count from chaos_takes',
+  );
+  return rows[0]?.count ?? 0;
 }

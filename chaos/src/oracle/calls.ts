@@ -1,7 +1,7 @@
 /** I1 and I9: the calls of step functions that really happened, compared with what was recorded. */
 import type { LedgerEntry } from '../app/ledger.js';
-import type { Fault } from '../driver/fault-log.js';
-import { codec, type Evidence } from './evidence.js';
+import { attemptName, type Fault } from '../driver/fault-log.js';
+import { type Evidence, resultsOf } from './evidence.js';
 
 /** A call of a step's function. */
 export interface Call {
@@ -35,6 +35,8 @@ export function callsOf(ledger: readonly LedgerEntry[]): readonly Call[] {
 
 export interface JustifyOptions {
   readonly faults: readonly Fault[];
+  /** Processes from this number on are workers: what hits an engine may let their calls repeat. */
+  readonly workersFrom: number;
   /** How long after its end a fault still has effects: until the lease is over, and somebody else has the run. */
   readonly aftermathMs: number;
 }
@@ -45,11 +47,14 @@ export interface CallsVerdict {
   readonly repeats: number;
 }
 
-/** Every repetition of an attempt has a fault that hit the process of the call before. */
+/**
+ * Every repetition of an attempt has a fault that hit the process of the call before, or, of a remote one, an engine: one
+ * of them had dispatched it, and was to take its result.
+ */
 export function judgeCalls(calls: readonly Call[], options: JustifyOptions): CallsVerdict {
   const violations: string[] = [];
   let repeats = 0;
-  const attempts = Map.groupBy(calls, ({ run, key, attempt }) => `${run} ${key} ${attempt}`);
+  const attempts = Map.groupBy(calls, ({ run, key, attempt }) => attemptName(run, key, attempt));
   for (const group of attempts.values()) {
     group.sort((a, b) => a.from - b.from);
     group.slice(1).forEach((next, i) => {
@@ -71,11 +76,16 @@ function at(time: number): string {
   return new Date(time).toISOString().slice(11, -1);
 }
 
-function isJustified(call: Call, next: Call, { faults, aftermathMs }: JustifyOptions): boolean {
-  return faults.some(({ app, pid, from, to }) => {
-    if (app !== null && app !== call.app) return false;
-    if (pid !== null && pid !== call.pid) return false;
-    return from <= next.from && (to ?? from) + aftermathMs >= call.from;
+function isJustified(call: Call, next: Call, options: JustifyOptions): boolean {
+  const { faults, workersFrom, aftermathMs } = options;
+  const name = attemptName(call.run, call.key, call.attempt);
+  return faults.some(({ app, pid, from, to, attempts }) => {
+    if (from > next.from) return false;
+    if (attempts !== undefined) return attempts.has(name);
+    const isOfEngine = call.app >= workersFrom && app !== null && app < workersFrom;
+    if (!isOfEngine && app !== null && app !== call.app) return false;
+    if (!isOfEngine && pid !== null && pid !== call.pid) return false;
+    return (to ?? from) + aftermathMs >= call.from;
   });
 }
 
@@ -94,14 +104,12 @@ export function judgeResults({ history }: Evidence, calls: readonly Call[]): rea
   const byToken = new Map(calls.flatMap((call) => (call.token ? [[call.token, call]] : [])));
   for (const [runId, events] of history) {
     const keys = new Set<string>();
-    for (const { kind, type, name, payload, attempt } of events) {
-      if (kind !== 'step' || type !== 'completed' || payload === null) continue;
-      if (keys.has(name)) violations.push(`I1: run ${runId} step ${name} has two results`);
-      keys.add(name);
-      const { token } = codec.decode(payload) as { readonly token: string };
+    for (const { key, token, attempt } of resultsOf(events)) {
+      if (keys.has(key)) violations.push(`I1: run ${runId} step ${key} has two results`);
+      keys.add(key);
       const call = byToken.get(token);
-      if (call?.run === runId && call.key === name && call.attempt === attempt) continue;
-      violations.push(`I1: run ${runId} step ${name} has a result that no call of it has made`);
+      if (call?.run === runId && call.key === key && call.attempt === attempt) continue;
+      violations.push(`I1: run ${runId} step ${key} has a result that no call of it has made`);
     }
   }
   return violations;

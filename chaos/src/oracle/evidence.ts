@@ -3,7 +3,7 @@ import { createCodec } from '@dudousxd/nestjs-durable-core';
 import type { Client } from 'pg';
 import { type LedgerEntry, readLedger } from '../app/ledger.js';
 import type { SentSignal, StartedRun } from '../driver/load.js';
-import { type AuditRow, readAudit } from './audit.js';
+import { type AuditRow, countRedispatches, readAudit } from './audit.js';
 
 interface RunRow {
   readonly id: string;
@@ -37,6 +37,9 @@ export interface Evidence {
   readonly history: ReadonlyMap<string, readonly HistoryRow[]>;
   readonly signals: readonly SignalRow[];
   readonly audit: readonly AuditRow[];
+  /** Attempts of remote steps that are in the outbox still. */
+  readonly tasks: number;
+  readonly redispatches: number;
   readonly ledger: readonly LedgerEntry[];
   readonly started: readonly StartedRun[];
   readonly sent: readonly SentSignal[];
@@ -64,6 +67,9 @@ export async function collectEvidence(
   const signals = await client.query<SignalRow>(
     'select token, id, consumed::int from durable_signals',
   );
+  const tasks = await client.query<{ readonly count: number }>(
+    'select count(*)::int as count from durable_tasks',
+  );
   const events = history.rows.map((row) => ({
     ...row,
     detail: row.detail === null ? null : (JSON.parse(row.detail) as HistoryRow['detail']),
@@ -73,8 +79,32 @@ export async function collectEvidence(
     history: Map.groupBy(events, ({ runId }) => runId),
     signals: signals.rows,
     audit: await readAudit(client),
+    tasks: tasks.rows[0]?.count ?? 0,
+    redispatches: await countRedispatches(client),
     ledger: readLedger(ledger),
     started,
     sent,
   };
+}
+
+/** A recorded result of a step. */
+export interface StepRecord {
+  readonly key: string;
+  readonly attempt: number;
+  /** Made by the call that made the result. */
+  readonly token: string;
+}
+
+/** What a run's history has of steps that have returned. A local step is named after its key, a remote one says it. */
+export function resultsOf(events: readonly HistoryRow[]): readonly StepRecord[] {
+  return events.flatMap(({ kind, type, name, payload, attempt }) => {
+    if ((kind !== 'step' && kind !== 'remote') || type !== 'completed' || payload === null) {
+      return [];
+    }
+    const { key = name, token } = codec.decode(payload) as {
+      readonly key?: string;
+      readonly token: string;
+    };
+    return [{ key, attempt, token }];
+  });
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 const ALARMING =
-  /unhandled ?rejection|unhandled 'error'|uncaught|assertion|deadlock|out of memory| FATAL \[/i;
+  /unhandled ?rejection|unhandled 'error'|uncaught|never retrieved|assertion|deadlock|out of memory| FATAL \[/i;
 
 export interface LogVerdict {
   readonly violations: readonly string[];

@@ -2,7 +2,7 @@
 import { inputDigest, isTerminal, type RunStatus } from '@dudousxd/nestjs-durable-core';
 import { compareOutput } from '../program/expect.js';
 import type { Operation, Program } from '../program/program.js';
-import { codec, type Evidence, type HistoryRow } from './evidence.js';
+import { codec, type Evidence, type HistoryRow, resultsOf } from './evidence.js';
 
 /** Each acknowledged start has its run, and each run does what its program says. */
 export function judgeRuns(evidence: Evidence): readonly string[] {
@@ -63,15 +63,18 @@ function judgeRun(
   const output = codec.decode(run?.output ?? '');
   const { problems, results } = compareOutput(program.operations, output);
   const recorded = new Map(
-    (history.get(runId) ?? [])
-      .filter(({ kind, type }) => kind === 'step' && type === 'completed')
-      .map(({ name, payload }) => [name, payload ?? '']),
+    resultsOf(history.get(runId) ?? []).map(({ key, token }) => [key, token]),
   );
-  const wrong = results.filter(({ key, token }) => !recorded.get(key)?.includes(token));
+  const wrong = results.filter(({ key, token }) => recorded.get(key) !== token);
   return [
     ...problems.map((problem) => blame(`I14: ${problem}`)),
     ...wrong.map(({ key }) => blame(`I5: the code has seen another result of ${key}`)),
   ];
+}
+
+/** I12: when every run has ended, nothing is left to dispatch. */
+export function judgeOutbox({ tasks }: Evidence): readonly string[] {
+  return tasks === 0 ? [] : [`I12: ${tasks} attempts of remote steps are left in the outbox`];
 }
 
 /** I5: each branch is dense from 1. */

@@ -34,7 +34,8 @@ export function compareOutput(operations: readonly Operation[], output: unknown)
         if (!('step' in found)) return void wrong();
         const attempts = operation.op === 'step' ? operation.failures + 1 : found.step.attempt;
         if (found.step.attempt !== attempts) wrong();
-        results.push({ key: operation.key, ...found.step });
+        const { attempt, token } = found.step;
+        results.push({ key: operation.key, attempt, token });
         return;
       }
       case 'fail':

@@ -1,11 +1,13 @@
 /** Random programs. */
-import type { Operation, Program } from './program.js';
+import type { Operation, Program, Site } from './program.js';
 import type { Random } from './random.js';
 
 export interface Shape {
   readonly runId: string;
   /** Whether the run may be cancelled: then nobody may depend on what it sends. */
   readonly cancellable: boolean;
+  /** Where remote steps are served; none: all steps are local. */
+  readonly sites: readonly Site[];
   /** A token that another run waits for, if there is one that nobody sends to yet. */
   takeToken(): string | undefined;
 }
@@ -19,6 +21,7 @@ interface Place {
 }
 
 const MAX_DEPTH = 2;
+const REMOTE_SHARE = 0.75;
 
 export function generateProgram(random: Random, shape: Shape): Program {
   return new Generator(random, shape).program({ key: '', depth: 0, inRace: false });
@@ -49,7 +52,7 @@ class Generator {
     const { key, depth, inRace } = place;
     const draw = this.#random.next();
     if (draw < 0.45 || depth >= MAX_DEPTH) return this.#step(key);
-    if (draw < 0.5) return { op: 'fail', key };
+    if (draw < 0.5) return { op: 'fail', key, ...this.#place() };
     if (draw < 0.67) return { op: 'sleep', key, ms: this.#random.between(1, 2_000) };
     if (draw < 0.77 && !inRace) return this.#wait(key);
     if (draw < 0.84 && !inRace) return this.#send(key);
@@ -64,7 +67,14 @@ class Generator {
     const ms = this.#random.chance(0.1)
       ? this.#random.between(300, 1_500)
       : this.#random.between(0, 60);
-    return { op: 'step', key, ms, failures };
+    return { op: 'step', key, ms, failures, ...this.#place() };
+  }
+
+  /** Without sites nothing is drawn: a seed has the programs that it always had. */
+  #place(): { readonly site?: Site } {
+    const { sites } = this.#shape;
+    if (sites.length === 0 || !this.#random.chance(REMOTE_SHARE)) return {};
+    return { site: this.#random.pick(sites) };
   }
 
   #wait(key: string): Operation {

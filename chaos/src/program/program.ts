@@ -1,14 +1,18 @@
+/** Who serves a remote step: any worker, those in Node, or those in Python. */
+export type Site = 'any' | 'node' | 'python';
+
 /** Workflows as data: what a run does. Each operation has a key that is unique in its run. */
 export type Operation =
-  /** A step that fails `failures` times before it returns. */
+  /** A step that fails `failures` times before it returns; a local one unless it says where else. */
   | {
       readonly op: 'step';
       readonly key: string;
       readonly ms: number;
       readonly failures: number;
+      readonly site?: Site;
     }
   /** A step all of whose attempts fail. The program goes on. */
-  | { readonly op: 'fail'; readonly key: string }
+  | { readonly op: 'fail'; readonly key: string; readonly site?: Site }
   /** A step that keeps the event loop busy, the first time that it runs. */
   | { readonly op: 'block'; readonly key: string; readonly ms: number }
   | { readonly op: 'sleep'; readonly key: string; readonly ms: number }

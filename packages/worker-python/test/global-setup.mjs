@@ -1,4 +1,7 @@
-import { MissingPythonError, makePythonEnvironment } from './python-environment.mjs';
+import {
+  MissingPythonError,
+  makePythonEnvironment,
+} from '../../../scripts/services/python-environment.mjs';
 
 /** `inject('python')`: an interpreter with what the tests need; undefined at a desk without Python. */
 export async function setup(project) {

@@ -1,13 +1,15 @@
+// An interpreter for the Python SDK and its tests.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { makeCacheFolder } from '../../../scripts/services/cache-folder.mjs';
+import { rootDir } from '../workspace.mjs';
+import { makeCacheFolder } from './cache-folder.mjs';
 
 const run = promisify(execFile);
-const packageDir = join(import.meta.dirname, '..');
+const packageDir = join(rootDir, 'packages/worker-python');
 
 /** Prints what pyproject.toml asks for, with the extra `dev`; fails below the oldest Python that it takes. */
 const LIST_REQUIREMENTS = `
