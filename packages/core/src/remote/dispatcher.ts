@@ -58,6 +58,8 @@ export interface DispatcherOptions {
 }
 
 const BATCH = 200;
+/** The task, its message, and the wake-up of its run. */
+const ROWS_PER_RESULT = 3;
 const MIN_PAUSE_MS = 20;
 const IDLE_PAUSE_MS = 1_000;
 const MAX_EXTEND_PAUSE_MS = 1_000;
@@ -107,7 +109,7 @@ export class Dispatcher implements TransportSink {
     this.results = new Batcher<TaskResult, DeliverResult>({
       what: 'results of remote steps',
       send: (items) => store.completeTasks(items),
-      measure: ({ result }) => ({ rows: 1, bytes: result.payload.length }),
+      measure: ({ result }) => ({ rows: ROWS_PER_RESULT, bytes: result.payload.length }),
       scheduler: runtime.scheduler,
       logger: runtime.logger,
       retryable: () => this.running,

@@ -47,9 +47,15 @@ export const INSERT_TASK = insert('insertTask', {
 });
 
 /** `[id]` */
-export const GET_TASK = query<TaskRow>(
+export const GET_TASK = lookup<TaskRow>(
   'getTask',
-  (d) => `select ${COLUMNS.join(', ')} from durable_tasks t where t.id = ?${d.forUpdate('t')}`,
+  `select ${COLUMNS.join(', ')} from durable_tasks t where t.id = ?`,
+);
+
+/** `[id]` */
+export const LOCK_TASK = lookup<unknown>(
+  'lockTask',
+  (d) => `select t.id from durable_tasks t where t.id = ?${d.forUpdate('t')}`,
 );
 
 const stepFilter = (steps: number): string =>

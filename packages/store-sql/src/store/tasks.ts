@@ -7,11 +7,21 @@ import {
   UNTAKEN_MS,
   type UnservedTask,
 } from '@dudousxd/nestjs-durable-core';
-import { change, databaseTime, first, rows, rowsOfEach, type Script } from '../sql/script.js';
+import {
+  change,
+  databaseTime,
+  first,
+  firstOfEach,
+  lockRows,
+  rows,
+  rowsOfEach,
+  type Script,
+} from '../sql/script.js';
 import {
   DELETE_TASK,
   EXTEND_TASK,
   GET_TASK,
+  LOCK_TASK,
   MARK_UNSERVED,
   nextVisible,
   RETURN_TASK,
@@ -22,7 +32,7 @@ import {
 } from '../statements/tasks.js';
 import { deliverAll } from './deliver.js';
 import { toTakenTask } from './rows.js';
-import { begin, type Transition, type Woken } from './transition.js';
+import { begin } from './transition.js';
 
 /** The answer when no task is visible, found without taking the write lock; undefined = there is one. */
 export function* takeNothing(request: TakeTasksRequest): Script<TakeTasksResult | undefined> {
@@ -57,7 +67,7 @@ export function* extendTasks(taskIds: readonly string[], visibilityMs: number): 
   const now = yield* databaseTime();
   yield* change(
     EXTEND_TASK,
-    taskIds.map((id) => [now + visibilityMs, id]),
+    taskIds.toSorted().map((id) => [now + visibilityMs, id]),
   );
 }
 
@@ -91,27 +101,61 @@ export function* listUnserved(runIds: readonly string[]): Script<readonly Unserv
   );
 }
 
-/** Turns results of remote attempts into inbox messages; the tasks are gone with them. Answers in order. */
+/**
+ * Turns results of remote attempts into inbox messages; the tasks are gone with them. Answers in order.
+ *
+ * Batches of several engines may have results of the same tasks, and wake the same runs: rows are locked in the order of
+ * their ids. What is of no use locks nothing.
+ */
 export function* completeTasks(results: readonly TaskResult[]): Script<readonly DeliverResult[]> {
   const tx = yield* begin();
-  const answers: DeliverResult[] = [];
-  for (const result of results) answers.push(yield* completeTask(tx, result));
+  const answers = results.map((): DeliverResult => ({ outcome: 'ignored', woken: [] }));
+  const matching = yield* matchResults(results);
+  const isThere = yield* lockRows(
+    LOCK_TASK,
+    matching.map(({ task }) => [task.id]),
+  );
+  // Their runs receive them in the order in which they came.
+  const taken = matching.filter((_, i) => isThere[i]).sort((a, b) => a.index - b.index);
+  const deliveries = taken.map(({ task, result }) => ({
+    message: resultMessage(task, result),
+    woken: new Set<string>(),
+  }));
+  const outcomes = yield* deliverAll(tx, deliveries);
+  yield* change(
+    DELETE_TASK,
+    taken.map(({ task }) => [task.id]),
+  );
+  taken.forEach(({ index }, i) => {
+    const woken = [...(deliveries[i]?.woken ?? [])];
+    answers[index] = { outcome: outcomes[i] ?? 'ignored', woken };
+  });
   return answers;
 }
 
-function* completeTask(
-  tx: Transition,
-  { taskId, token, result }: TaskResult,
-): Script<DeliverResult> {
-  const task = yield* first(GET_TASK, [taskId]);
-  if (!task || task.token !== token || task.attempt !== result.attempt) {
-    return { outcome: 'ignored', woken: [] };
-  }
-  const woken: Woken = new Set();
-  const message = resultMessage(task, result);
-  const [outcome = 'ignored'] = yield* deliverAll(tx, [{ message, woken }]);
-  yield* change(DELETE_TASK, [[taskId]]);
-  return { outcome, woken: [...woken] };
+interface MatchingResult {
+  readonly task: TaskRow;
+  readonly result: TaskResult['result'];
+  /** Its place in the batch. */
+  readonly index: number;
+}
+
+/** The first result of each task that has its token and its attempt, in the order of the tasks' ids. */
+function* matchResults(results: readonly TaskResult[]): Script<readonly MatchingResult[]> {
+  const ids = [...new Set(results.map(({ taskId }) => taskId))].sort();
+  const found = yield* firstOfEach(
+    GET_TASK,
+    ids.map((id) => [id]),
+  );
+  const indexes = Map.groupBy(results.keys(), (index) => results[index]?.taskId);
+  return found.flatMap((task) => {
+    const index = indexes.get(task?.id)?.find((at) => {
+      const given = results[at];
+      return given?.token === task?.token && given?.result.attempt === task?.attempt;
+    });
+    const result = index === undefined ? undefined : results[index]?.result;
+    return task && result && index !== undefined ? [{ task, result, index }] : [];
+  });
 }
 
 function resultMessage(

@@ -24,13 +24,18 @@ export function* wakeHeads(
   now: number,
   wakes: readonly { readonly head: RunHead | undefined; readonly woken: Woken }[],
 ): Script<void> {
-  const rows: (readonly (string | number)[])[] = [];
+  const heads: RunHead[] = [];
   for (const { head, woken } of wakes) {
     if (!head || !isWakeable(head.status)) continue;
-    rows.push(readyParams(head, now));
+    heads.push(head);
     woken.add(head.id);
   }
-  yield* change(BRING_READY, rows);
+  // In one order, whoever wakes them: two that each held what the other wants would both fail.
+  heads.sort((a, b) => (a.id < b.id ? -1 : 1));
+  yield* change(
+    BRING_READY,
+    heads.map((head) => readyParams(head, now)),
+  );
 }
 
 /** Whether a ready row means anything for a run in this status. */

@@ -224,6 +224,29 @@ export function describeTasks(storeTest: StoreTest): void {
     });
   });
 
+  describe('completeTasks in batches', () => {
+    storeTest('gives a run its results in the order of the batch', async (bench) => {
+      const run = await withTasks(bench, { id: 'b' }, { id: 'c' }, { id: 'a' });
+      await bench.store.completeTasks(['c', 'b', 'a'].map((id) => resultOf(id)));
+      const received = await bench.receive(run.id);
+      expect(received).toMatchObject([2, 1, 3].map((position) => ({ body: { position } })));
+    });
+
+    storeTest('takes the same results in whatever order they come', async (bench) => {
+      const ids = Array.from({ length: 40 }, (_, i) => `task-${i}`);
+      for (const id of ids) await withTasks(bench, { id });
+      const forged = ids.map((id) => ({ ...resultOf(id), token: 'guess' }));
+      const results = [...forged, ...ids.map((id) => resultOf(id))];
+      const [one, other] = await bench.handles(2);
+      const batches = [one?.completeTasks(results), other?.completeTasks(results.toReversed())];
+      const answers = (await Promise.all(batches)).flatMap((batch) => batch ?? []);
+      const accepted = answers.filter(({ outcome }) => outcome === 'accepted');
+      expect(accepted.flatMap(({ woken }) => woken)).toHaveLength(ids.length);
+      expect(answers.filter(({ outcome }) => outcome === 'ignored')).toHaveLength(3 * ids.length);
+      expect(await bench.store.takeTasks(TAKE)).toEqual({ tasks: [], nextVisibleAt: null });
+    });
+  });
+
   describe('listUnserved', () => {
     const listed = async (bench: StoreBench, ...runs: readonly RunRecord[]) => {
       const found = await bench.store.listUnserved(runs.map(({ id }) => id));
