@@ -16,6 +16,8 @@ const SITES = ['any', 'node', 'python'] as const;
 /** Attempts that are over, and whose answers are sent again. */
 const MAX_REMEMBERED = 300;
 const MAX_STALE = 20;
+/** Attempts of one look at the outbox that answers are forged for. */
+const MAX_FORGED = 10;
 const MAX_DUPLICATES = 5;
 /** A job of the engine's or of ours, or its lock: the rest of a queue's keys stay. */
 const JOB = /:([^:]+\.\d+|again-[^:]+)(:lock)?$/;
@@ -61,9 +63,11 @@ export class Broker {
   async forge(tasks: readonly TaskRow[]): Promise<void> {
     const [stream] = await this.#streams();
     if (stream === undefined) return;
-    const claims = tasks.flatMap((task, i): readonly Claim[] => [
+    const begin = this.#random.between(0, Math.max(0, tasks.length - MAX_FORGED));
+    const some = tasks.slice(begin, begin + MAX_FORGED);
+    const claims = some.flatMap((task, i): readonly Claim[] => [
       { ...task, token: randomBytes(16).toString('hex') },
-      { ...task, token: tasks[(i + 1) % tasks.length]?.token ?? '' },
+      { ...task, token: some[(i + 1) % some.length]?.token ?? '' },
       { ...task, attempt: task.attempt + 1 },
       ...(task.attempt === 1 ? [] : [{ ...task, attempt: task.attempt - 1 }]),
     ]);

@@ -64,7 +64,7 @@ begin
   return null;
 end $$;
 create trigger chaos_take after update on durable_tasks for each row
-  when (old.visible_at <= extract(epoch from clock_timestamp()) * 1000) execute function chaos_note_take();
+  when (new.takes > old.takes) execute function chaos_note_take();
 create trigger chaos_run after insert or update on durable_runs for each row execute function chaos_note_run();
 create trigger chaos_history after insert on durable_history for each row execute function chaos_note_history();
 create trigger chaos_rewrite after update or delete on durable_history for each row execute function chaos_note_rewrite();
