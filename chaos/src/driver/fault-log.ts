@@ -13,7 +13,7 @@ export type FaultKind =
   | RemoteFaultKind;
 
 /** What hits Redis, the ways to it, the workers of remote steps, and the messages between them and the engines. */
-export type RemoteFaultKind =
+type RemoteFaultKind =
   | 'redis'
   | 'redisLoss'
   | 'flush'

@@ -52,7 +52,7 @@ export interface RigOptions {
 }
 
 /** Redis, as the driver sees it. */
-export interface RigRedis {
+interface RigRedis {
   readonly broker: Broker;
   readonly faults: RedisFaults;
 }
