@@ -35,7 +35,9 @@ released = asyncio.Event()
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    """In one piece: handlers on several threads print at once."""
+    sys.stdout.write(f"{' '.join(map(str, words))}\n")
+    sys.stdout.flush()
 
 
 class Charge(BaseModel):

@@ -43,7 +43,9 @@ SOON = RetryPolicy(initial_delay=0.001, jitter="none")
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    """In one piece: handlers on several threads print at once."""
+    sys.stdout.write(f"{' '.join(map(str, words))}\n")
+    sys.stdout.flush()
 
 
 class Order(BaseModel):
