@@ -24,8 +24,12 @@ function payment(kills: readonly string[], ...repeats: readonly string[]): Repea
   return { scenario: 'payment', kills, repeats };
 }
 
+function slowPayment(kills: readonly string[], ...repeats: readonly string[]): Repeated {
+  return { scenario: 'slowPayment', kills, repeats };
+}
+
 const CHARGED = 'commit [charge, sleep scheduled, suspended]';
-const AUTHORIZED = 'commit [authorize, capture scheduled, suspended]';
+const AUTHORIZED = 'commit [authorize, capture scheduled]';
 
 const cases: readonly Repeated[] = [
   order(['before start', 'after start']),
@@ -51,8 +55,9 @@ const cases: readonly Repeated[] = [
   order(['in pack', 'in pack', 'in pack'], 'pack/1', 'pack/1', 'pack/1'),
   payment(['in capture', 'in capture'], 'capture/1', 'capture/1'),
   payment(['in capture', 'after takeTasks'], 'capture/1'),
-  payment(['before completeTasks', 'after completeTasks'], 'capture/1'),
-  payment(['after completeTasks', 'before commit [capture]']),
+  payment(['before commit [capture]', 'after commit [capture]'], 'capture/1'),
+  slowPayment(['before completeTasks', 'after completeTasks'], 'capture/1'),
+  slowPayment(['after completeTasks', 'before commit [capture]']),
   payment(['in authorize #2', `before ${AUTHORIZED}`], 'authorize/2', 'authorize/2'),
 ];
 

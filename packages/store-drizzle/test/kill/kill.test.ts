@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, TIMEOUT_MS);
 afterAll(() => rig.dispose());
 
-for (const scenario of ['order', 'payment'] as const) {
+for (const scenario of ['order', 'payment', 'slowPayment'] as const) {
   describe.concurrent(`the ${scenario} workflow`, { timeout: TIMEOUT_MS }, () => {
     it('passes the places below when nobody kills it, and no others', async ({
       onTestFinished,

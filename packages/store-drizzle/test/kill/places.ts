@@ -48,13 +48,22 @@ export const places: Readonly<Record<ScenarioName, readonly Place[]>> = {
     ...step('authorize', 'commit [authorize attemptFailed, suspended]'),
     place('after claim'),
     place('in authorize #2', 'authorize/2'),
-    ...around('commit [authorize, capture scheduled, suspended]', 'authorize/2'),
+    ...around('commit [authorize, capture scheduled]', 'authorize/2'),
+    place('after takeTasks'),
+    ...step('capture'),
+    ...step('receipt', 'commit [receipt, settled]'),
+  ],
+  slowPayment: [
+    ...around('start'),
+    ...around('commit [capture scheduled]'),
     place('after takeTasks'),
     place('in capture', 'capture/1'),
+    // Its body is under way all the time.
+    ...around('commit [suspended]').map(({ at }) => place(at, 'capture/1')),
     place('before completeTasks', 'capture/1'),
     place('inside completeTasks', 'capture/1'),
     place('after completeTasks'),
-    place('after claim #2'),
+    place('after claim'),
     ...around('commit [capture]'),
     ...step('receipt', 'commit [receipt, settled]'),
   ],
@@ -81,10 +90,12 @@ export const histories: Readonly<Record<ScenarioName, readonly string[]>> = {
     'capture/1 completed',
     'receipt/1 completed',
   ],
+  slowPayment: ['capture/1 scheduled', 'capture/1 completed', 'receipt/1 completed'],
 };
 
 /** The bodies of a fault-free run, in order, as `step/attempt`. */
 export const bodies: Readonly<Record<ScenarioName, readonly string[]>> = {
   order: ['reserve/1', 'charge/1', 'pack/1', 'label/1', 'ship/1', 'notify/1'],
   payment: ['authorize/1', 'authorize/2', 'capture/1', 'receipt/1'],
+  slowPayment: ['capture/1', 'receipt/1'],
 };

@@ -1,4 +1,5 @@
 /** The workflows that get killed. Every body tells the ledger; its result says by which call it was made. */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   remoteStep,
   type StepContext,
@@ -64,6 +65,31 @@ const anything = {
 
 const capture = remoteStep({ name: 'capture', input: anything, output: anything });
 
+/** Longer than a run stays awake for a remote result. */
+const SLOW_MS = 2_000;
+
+/** A remote step that takes so long that its run is suspended, and a local one after it. */
+function slowPayment(body: RunBody): Scenario {
+  const handler: StepDefinition = {
+    name: capture.name,
+    contract: capture,
+    invoke: async (_input, step) => {
+      const result = await body('capture', step);
+      await delay(SLOW_MS);
+      return result;
+    },
+    source: 'Payments.capture',
+  };
+  return {
+    steps: [handler],
+    run: async (ctx, { orderId }) => {
+      const captured = (await ctx.remote(capture, { orderId })) as StepResult;
+      const receipt = await ctx.step('receipt', (step) => body('receipt', step));
+      return { results: [captured, receipt], approval: null, drawn: [] };
+    },
+  };
+}
+
 /** A step whose first attempt fails, a remote step, and a local one after it. */
 function payment(body: RunBody): Scenario {
   const handler: StepDefinition = {
@@ -92,5 +118,5 @@ function payment(body: RunBody): Scenario {
 }
 
 /** By name of the workflow. */
-export const scenarios = { order, payment } as const;
+export const scenarios = { order, payment, slowPayment } as const;
 export type ScenarioName = keyof typeof scenarios;
