@@ -33,12 +33,13 @@ import { type Activation, type Asked, NO_CODE } from '../replay/activation.js';
 import { recordedKind } from '../replay/operation.js';
 import { arrangeHistory } from '../replay/recorded.js';
 import type { CommitEnd } from '../store/state-store.js';
+import { CodeLoss } from './code-loss.js';
 import type { BoundCode, ExecutionHost } from './execution-host.js';
 import { Intake, offerKey } from './intake.js';
 import { type EndedAttempt, LocalAttempts } from './local-attempts.js';
 import type { LocalStepRunner } from './local-step.js';
+import { Offers } from './offers.js';
 import { type Decoded, groupByPosition, replayHistory } from './replay-history.js';
-import { StepLosses } from './step-losses.js';
 import { type Input, type Taken, takeInput } from './take-input.js';
 
 type Phase = 'replaying' | 'live' | 'releasing' | 'parked' | 'closed';
@@ -63,12 +64,8 @@ export class RunExecution {
   private committing = false;
   /** Why the run is being blocked, from the moment that is known. */
   private blockedBy: Error | null = null;
-  /** Why its code cannot be reached, from the moment that is known until other code is looked for. */
-  private lost: { readonly reason: Error; readonly unserved: boolean } | null = null;
-  private lostInARow = 0;
-  private readonly losses = new StepLosses();
-  /** Results that were offered, and whether they are durable: who brought them wants to know. */
-  private readonly offers = new Map<string, (taken: boolean) => void>();
+  private readonly codeLoss = new CodeLoss();
+  private readonly offers = new Offers();
   private timeReached = 0;
   private stopTimer: (() => void) | null = null;
 
@@ -170,11 +167,10 @@ export class RunExecution {
       waiting.taskId === taskId &&
       waiting.attempt === result.attempt;
     if (!isAwaited || this.offers.has(taskId)) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.offers.set(taskId, resolve);
-      const body = { kind: 'remote', position, result } as const;
-      this.receive([{ type: 'inbox', messageId: offerKey(taskId), body, taskId }]);
-    });
+    const taken = this.offers.make(taskId);
+    const body = { kind: 'remote', position, result } as const;
+    this.receive([{ type: 'inbox', messageId: offerKey(taskId), body, taskId }]);
+    return taken;
   }
 
   /** Gives the run up without a word to the store: somebody else has it, or the process stops. */
@@ -206,10 +202,10 @@ export class RunExecution {
           if (isCurrent()) this.onLost(reason, unserved);
         },
         onStepLost: (reason, step) => {
-          this.losses.note(reason, step);
+          this.codeLoss.steps.note(reason, step);
           this.onLost(reason, false);
         },
-        crashesOf: (step) => this.losses.of(step),
+        crashesOf: (step) => this.codeLoss.steps.of(step),
       });
       activation = bound.activation;
       return bound;
@@ -312,17 +308,8 @@ export class RunExecution {
   private notTaken({ taken }: Taken, arrival: Arrival): void {
     if (taken === 'refused') this.intake.giveBack(arrival);
     if (arrival.type !== 'inbox' || arrival.taskId === undefined) return;
-    if (!this.state.draft.endedTasks.includes(arrival.taskId)) this.endOffer(arrival.taskId, false);
-  }
-
-  private endOffer(taskId: string, taken: boolean): void {
-    const end = this.offers.get(taskId);
-    this.offers.delete(taskId);
-    end?.(taken);
-  }
-
-  private endOffers(): void {
-    for (const taskId of [...this.offers.keys()]) this.endOffer(taskId, false);
+    if (!this.state.draft.endedTasks.includes(arrival.taskId))
+      this.offers.end(arrival.taskId, false);
   }
 
   /** What cannot be decoded blocks the run: it needs a deploy, and harms no other run. */
@@ -464,8 +451,8 @@ export class RunExecution {
     if (this.blockedBy !== null && turn.change?.to !== 'blocked') {
       this.committedBeforeBlock(turn, this.blockedBy);
     } else if (turn.change === null) {
-      this.lostInARow = 0;
-      if (this.lost !== null) {
+      this.codeLoss.progressed();
+      if (this.codeLoss.loss !== null) {
         this.goElsewhere();
         return;
       }
@@ -475,7 +462,7 @@ export class RunExecution {
       this.phase = 'parked';
       this.unrecorded.clear();
       this.host.onParked(this);
-      if (this.lost !== null) this.drop(this.lost.reason);
+      if (this.codeLoss.loss !== null) this.drop(this.codeLoss.loss.reason);
     } else {
       this.close(this.stopReason('the run has ended'));
       this.host.onClosed(this);
@@ -491,7 +478,7 @@ export class RunExecution {
   /** What the turn has made durable needs no second delivery. */
   private forget(turn: Turn): void {
     this.intake.committed(turn);
-    for (const taskId of turn.endedTasks) this.endOffer(taskId, true);
+    for (const taskId of turn.endedTasks) this.offers.end(taskId, true);
     if (this.unrecorded.size === 0) return;
     for (const { position } of turn.events) if (position !== null) this.unrecorded.delete(position);
   }
@@ -576,10 +563,10 @@ export class RunExecution {
     );
     this.inputs = [...unrecorded, ...this.inputs.filter(({ input }) => input === 'attempt')];
     this.intake.reset();
-    this.endOffers();
+    this.offers.refuseAll();
     this.held = [];
     this.blockedBy = null;
-    this.lost = null;
+    this.codeLoss.clear();
     this.delivering = false;
     this.host.reload(this.run, (history, arrivals) => {
       if (this.phase !== 'replaying') return;
@@ -592,7 +579,7 @@ export class RunExecution {
     if (this.phase === 'closed' || this.blockedBy !== null) return;
     this.blockedBy = error;
     this.inputs = [];
-    this.endOffers();
+    this.offers.refuseAll();
     this.local.dropAll(error);
     if (!this.committing) this.sendBlocked(error);
   }
@@ -619,7 +606,7 @@ export class RunExecution {
       this.drop(reason);
       return;
     }
-    this.lost = { reason, unserved };
+    this.codeLoss.note({ reason, unserved });
     // Nothing reaches the code, and nothing is committed, until there is other code.
     this.delivering = true;
     this.local.dropAll(reason);
@@ -627,8 +614,8 @@ export class RunExecution {
   }
 
   private goElsewhere(): void {
-    const unserved = this.lost?.unserved === true;
-    this.lost = null;
+    const unserved = this.codeLoss.loss?.unserved === true;
+    this.codeLoss.clear();
     this.phase = 'replaying';
     this.disarmTimer();
     // Outcomes that only this process knows are kept for a worker that may come.
@@ -636,9 +623,7 @@ export class RunExecution {
       this.host.onUnserved(this);
       return;
     }
-    const pauseMs = this.lostInARow === 0 ? 0 : lostPauseMs(this.lostInARow);
-    this.lostInARow += 1;
-    const at = this.host.decideEnv.now() + pauseMs;
+    const at = this.host.decideEnv.now() + this.codeLoss.nextPauseMs();
     this.stopTimer = this.host.startTimer(at, () => {
       this.stopTimer = null;
       if (this.phase === 'replaying') this.reload();
@@ -671,19 +656,11 @@ export class RunExecution {
     this.disarmTimer();
     this.inputs = [];
     this.local.dropAll(reason);
-    this.endOffers();
+    this.offers.refuseAll();
     this.code.close();
   }
 }
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-const FIRST_LOST_PAUSE_MS = 100;
-const MAX_LOST_PAUSE_MS = 5_000;
-
-/** How long a run waits before it looks for its code again, after so many losses without a turn. */
-function lostPauseMs(losses: number): number {
-  return Math.min(MAX_LOST_PAUSE_MS, FIRST_LOST_PAUSE_MS * 2 ** (losses - 1));
 }
