@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { makePythonEnvironment } from '../../../packages/worker-python/test/python-environment.mjs';
+import { makePythonEnvironment } from '../../../scripts/services/python-environment.mjs';
 import { SERVICES } from '../../../scripts/services/services.mjs';
 import { startService } from '../../../scripts/services/start-service.mjs';
 

@@ -67,6 +67,8 @@ export interface EngineOptions {
    * schema) fails at once. @default '30s'
    */
   readonly startTimeout?: Duration;
+  /** How long starting a run waits for a transaction of the application that holds its run id. @default '10s' */
+  readonly busyTimeout?: Duration;
   /** How long `stop` waits for running steps. @default '10s' */
   readonly shutdownTimeout?: Duration;
   /** Record `file:line:column` of each operation. @default false */

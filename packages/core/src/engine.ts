@@ -99,7 +99,12 @@ export class DurableEngine implements DurableClient {
     this.heldStarts = this.batcher(
       'Writing starts that others hold up',
       async (starts) =>
-        againWhileBusy(starts, await this.createRuns(starts), runtime.clock.monotonic()),
+        againWhileBusy(
+          starts,
+          await this.createRuns(starts),
+          runtime.clock.monotonic(),
+          this.settings.busyTimeoutMs,
+        ),
       ({ run }) => one(run.input),
     );
     this.messages = this.batcher(

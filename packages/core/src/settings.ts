@@ -33,6 +33,7 @@ export interface Settings {
   readonly codec: Codec;
   readonly autoSchema: boolean;
   readonly startTimeoutMs: number;
+  readonly busyTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly captureSites: boolean;
   readonly detectForeignCalls: boolean;
@@ -59,6 +60,7 @@ export function resolveSettings(options: EngineOptions): Settings {
     }),
     autoSchema: options.autoSchema ?? true,
     startTimeoutMs: duration(options.startTimeout, 30_000, 'startTimeout'),
+    busyTimeoutMs: duration(options.busyTimeout, 10_000, 'busyTimeout'),
     shutdownTimeoutMs: duration(options.shutdownTimeout, 10_000, 'shutdownTimeout'),
     captureSites: options.captureSites ?? false,
     detectForeignCalls: options.detectForeignCalls ?? process.env.NODE_ENV !== 'production',

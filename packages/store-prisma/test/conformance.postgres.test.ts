@@ -16,6 +16,7 @@ describe.skipIf(server === undefined).each([
   describeStoreConformance(name, {
     create: () => fixtures.createFixture(),
     injectsFaults: true,
+    faultStride: 5,
     randomSequences: 20,
   });
 });

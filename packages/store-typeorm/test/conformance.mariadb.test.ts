@@ -12,6 +12,7 @@ describe.skipIf(server === undefined)('MariaDB', () => {
   describeStoreConformance('TypeORM on MariaDB', {
     create: () => fixtures.createFixture(),
     injectsFaults: true,
+    faultStride: 5,
     randomSequences: 20,
   });
 });

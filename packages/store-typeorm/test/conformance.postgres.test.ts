@@ -13,6 +13,7 @@ describe.skipIf(server === undefined)('PostgreSQL', () => {
   describeStoreConformance('TypeORM on PostgreSQL', {
     create: () => fixtures.createFixture(),
     injectsFaults: true,
+    faultStride: 5,
     randomSequences: 20,
   });
 });

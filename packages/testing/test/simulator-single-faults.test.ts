@@ -27,6 +27,7 @@ describe('one fault at every store call of a six-operation run', () => {
         'takeOver',
         'claim',
         'purge',
+        'receive',
         'createRuns',
         'commit',
         'history',

@@ -364,7 +364,7 @@ describe.skipIf(inject('redisUrl') === undefined || inject('python') === undefin
       const runId = await app.call('values.unserved', 1);
       await until(() => child.errors.includes("has tasks of step 'values.unserved'"));
       expect(await app.end(await app.call('values.echo', 7))).toMatchObject({ output: 7 });
-      expect((await app.engine.getRun(runId)).status).toBe('suspended');
+      await until(async () => (await app.engine.getRun(runId)).status === 'suspended');
       await app.engine.terminate(runId);
     });
 

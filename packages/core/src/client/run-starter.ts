@@ -24,29 +24,29 @@ export interface Start {
   readonly since: number;
 }
 
-/** How long a start waits for a transaction that holds its run id, in milliseconds. */
-const MAX_BUSY_MS = 10_000;
-
 /**
  * The answers to starts that a transaction of others holds up: to be asked for again, but not for ever, as that transaction
  * may be the caller's own.
  *
  * @param now on the monotonic clock
+ * @param limitMs how long they wait in all
  */
 export function againWhileBusy(
   starts: readonly Start[],
   answers: readonly CreateOutcome[],
   now: number,
+  limitMs: number,
 ): readonly (CreateOutcome | Again)[] {
   return answers.map((answer, i) => {
     const start = starts[i];
-    const goesOn = answer.outcome === 'busy' && start !== undefined && !isOverdue(start, now);
+    const goesOn =
+      answer.outcome === 'busy' && start !== undefined && !isOverdue(start, now, limitMs);
     return goesOn ? AGAIN : answer;
   });
 }
 
-function isOverdue({ since }: Start, now: number): boolean {
-  return now - since >= MAX_BUSY_MS;
+function isOverdue({ since }: Start, now: number, limitMs: number): boolean {
+  return now - since >= limitMs;
 }
 
 export interface RunStarterOptions {
@@ -54,7 +54,7 @@ export interface RunStarterOptions {
   readonly settings: Settings;
   readonly registry: Registry;
   readonly starts: Batcher<Start, CreateOutcome>;
-  /** Takes starts that were busy, until they have been for `MAX_BUSY_MS`. */
+  /** Takes starts that were busy, until they have been for `busyTimeout`. */
   readonly heldStarts: Batcher<Start, CreateOutcome>;
   /** The worker under which the run may start here at once. */
   readonly claimant: (workflow: string, version: string) => string | null;
@@ -81,7 +81,7 @@ export class RunStarter {
     const claim = run.startAt === null ? this.options.claimant(run.workflow, run.version) : null;
     const answer = await this.submit({ run, claim, since: this.now() });
     if (answer.outcome === 'busy')
-      throw new RunIdBusyError({ runId: run.id, waitedMs: MAX_BUSY_MS });
+      throw new RunIdBusyError({ runId: run.id, waitedMs: this.options.settings.busyTimeoutMs });
     if (answer.outcome === 'existing') return this.existing(answer.run, run, options);
     this.options.onCreated(answer.run);
     return { runId: run.id, status: 'pending', created: true };
@@ -150,7 +150,8 @@ export class RunStarter {
     this.underWay.set(id, sameId.add(start));
     try {
       const answer = await this.options.starts.submit(start);
-      if (answer.outcome !== 'busy' || isOverdue(start, this.now())) return answer;
+      const { busyTimeoutMs } = this.options.settings;
+      if (answer.outcome !== 'busy' || isOverdue(start, this.now(), busyTimeoutMs)) return answer;
       return await this.options.heldStarts.submit(start);
     } finally {
       sameId.delete(start);

@@ -38,6 +38,11 @@ export interface StoreFactory {
   create(): Promise<StoreFixture>;
   /** Whether fixtures have `failAfterStatements` and `setNow`: adds the tests of faults. @default false */
   readonly injectsFaults?: boolean;
+  /**
+   * Lets one statement in so many fail, and the last ones of an operation: for a store whose statements another
+   * suite has gone through one by one. @default 1
+   */
+  readonly faultStride?: number;
   /** Random sequences of operations to compare with the model. @default 100 */
   readonly randomSequences?: number;
 }

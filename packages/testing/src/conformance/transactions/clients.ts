@@ -117,7 +117,8 @@ export function describeTransactionalClients(engineTest: EngineTest): void {
       const { fixture } = bench;
       // A whole database that is locked is waited for longer.
       if (fixture.oneWriter) return;
-      const engine = await engines.start(bench.store, async () => 'ran');
+      const body = async () => 'ran';
+      const engine = await engines.start(bench.store, body, { busyTimeout: 500 });
       const waiting = fixture.begin(async (tx) => {
         await engine.startRun('wf', null, { runId: 'a', transaction: tx });
         await engine.startRun('wf', null, { runId: 'a' });
